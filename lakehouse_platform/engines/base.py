@@ -1,0 +1,92 @@
+"""What an engine does for the zones. Zone logic is written once over narwhals frames; an engine reads, writes and does what narwhals cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import narwhals as nw
+import pyarrow as pa
+
+from lakehouse_platform.contracts.types import LakeType
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """How a Delta table is created."""
+
+    uri: str
+    schema: Mapping[str, LakeType]
+    """Columns in order; all nullable."""
+    partition_by: tuple[str, ...] = ()
+    statistics: tuple[str, ...] = ()
+    """Columns with file statistics; never decimals above 15 digits (delta-rs prunes them wrongly)."""
+    append_only: bool = False
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a commit carries beside its rows."""
+
+    point: str
+    """Name of the commit, as in `raw.append`; fault points are `<point>.before` and `<point>.after`."""
+    transactions: Mapping[str, int] = field(default_factory=dict)
+    """Delta transactions (`txn`): application id to version."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Commit metadata for people; never read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergeFigures:
+    """What a merge did."""
+
+    inserted: int
+    updated: int
+    deleted: int
+
+
+class Table(Protocol):
+    """A Delta table at one version. Commits are made against that version and raise CommitConflict if they cannot be."""
+
+    @property
+    def uri(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    def transaction(self, application: str) -> int | None:
+        """Version last committed by a Delta transaction's application, None when it never was."""
+    def scan(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> nw.LazyFrame:
+        """The table's rows; `partitions` prunes by partition values."""
+    def append(self, rows: pa.RecordBatchReader | nw.LazyFrame, commit: Commit) -> None:
+        """Add rows in one commit, streaming."""
+    def merge(self, changes: nw.LazyFrame, *, key: Sequence[str], commit: Commit) -> MergeFigures:
+        """Upsert by `key` the rows of `changes`; a row whose `_drop` is true deletes its key instead. One commit, pruned by literal key bounds."""
+    def replace(self, rows: nw.LazyFrame, commit: Commit) -> None:
+        """All rows anew in one commit."""
+
+
+class Engine(Protocol):
+    """One dataframe engine and its Delta writer."""
+
+    name: str
+
+    def exists(self, uri: str) -> bool: ...
+    def create(self, spec: TableSpec) -> None:
+        """Create the table where there is none; adds columns of `spec` that an existing one lacks."""
+    def open(self, uri: str) -> Table:
+        """Newest version. Raises UnknownName where there is no table."""
+    def frame(self, table: pa.Table) -> nw.LazyFrame: ...
+    def collect(self, frame: nw.LazyFrame) -> pa.Table: ...
+    def persist(self, frame: nw.LazyFrame) -> nw.LazyFrame:
+        """Compute once, so that several uses do not repeat the work."""
+    def fingerprint(self, frame: nw.LazyFrame, columns: Mapping[str, LakeType], *, into: str) -> nw.LazyFrame:
+        """Add a column with the sha256 (32 hex digits kept) of the row's non-null values, typed; columns that are NULL do not count."""
+    def conform(self, frame: nw.LazyFrame, columns: Mapping[str, LakeType], *, parked: str) -> nw.LazyFrame:
+        """Cast `columns` to their types; values that do not fit exactly become NULL and go, as text, into the JSON object `parked`."""
+    def unpark(self, frame: nw.LazyFrame, names: Sequence[str], *, parked: str) -> nw.LazyFrame:
+        """Columns of text taken back out of the JSON object `parked`, for those of `names` that the frame lacks or has as NULL."""
+    def satisfies(self, frame: nw.LazyFrame, expression: str, *, into: str) -> nw.LazyFrame:
+        """Add a boolean column: whether the row satisfies an SQL expression (NULL counts as satisfied, as in SQL's CHECK)."""
+    def stream(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[nw.LazyFrame]:
+        """Frames of a stream of Arrow batches."""

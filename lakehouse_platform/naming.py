@@ -1,0 +1,61 @@
+"""The one place that derives names: asset keys, paths, catalog tables and SQL names of a contract's tables."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from lakehouse_platform.errors import ContractError
+
+NAME = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
+"""What a domain, a table and a lake column may be called: valid unquoted on every engine."""
+
+
+class Zone(StrEnum):
+    """A floor of the lake."""
+
+    RAW = "raw"
+    ODS = "ods"
+    HDS = "hds"
+    CURATED = "curated"
+
+
+INTERNAL = "_internal"
+"""Folder of the lake for what no reader queries: gate ledgers and tombstones."""
+
+
+def check_name(name: str, *, noun: str) -> str:
+    """`name` as it is, or ContractError when it is not a plain lower-case identifier."""
+    if not NAME.match(name):
+        raise ContractError(f'"{name}" is not a valid {noun}: use lower-case letters, digits and _, beginning with a letter, at most 63.')
+    return name
+
+
+def asset_key(zone: str, domain: str, table: str) -> list[str]:
+    """Asset key `zone/domain/table`; `zone` may also be `domo` or `warehouse`."""
+    return [zone, domain, table]
+
+
+def table_path(zone: str, domain: str, table: str) -> str:
+    """Path under the lake's root: `<zone>/<domain>/<table>`."""
+    return f"{zone}/{domain}/{table}"
+
+
+def internal_path(kind: str, domain: str, table: str) -> str:
+    """Path of an internal table: `_internal/<kind>/<domain>/<table>`; kinds are `gate` and `tombstones`."""
+    return f"{INTERNAL}/{kind}/{domain}/{table}"
+
+
+def catalog_database(prefix: str, domain: str) -> str:
+    """Glue database of a domain."""
+    return f"{prefix}_{domain}"
+
+
+def catalog_table(zone: str, table: str) -> str:
+    """Glue table: `<zone>_<table>`."""
+    return f"{zone}_{table}"
+
+
+def pool(zone: str, domain: str, table: str) -> str:
+    """Dagster concurrency pool of a Delta table."""
+    return f"{zone}_{domain}_{table}"
