@@ -10,7 +10,6 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 # Python must come from this machine, and nothing outside the lock decides what is installed.
 export UV_PYTHON_DOWNLOADS := never
-export UV_NO_PROGRESS := $(CI)
 
 help: ## Show this list
 	@echo "A lakehouse on one machine. Begin with: make demo"
@@ -57,6 +56,6 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
 	@$(BIN)/uv --version 2>/dev/null | grep -qF "$$(sed -n 's/^uv==\([^ ]*\).*/\1/p' $(VENV)/uv.lock)" \
 		|| $(BIN)/python -m pip install --quiet --require-hashes --requirement $(VENV)/uv.lock \
 		|| uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $(VENV)/uv.lock
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
