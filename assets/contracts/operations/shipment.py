@@ -1,6 +1,7 @@
 """Standardisation of shipments: the ERP lets every clerk spell the carriers in his own way."""
 
 import narwhals as nw
+from narwhals.typing import LazyFrameT
 
 SPELLINGS = {
     "U.P.S.": "UPS",
@@ -11,7 +12,7 @@ SPELLINGS = {
 }
 
 
-def standardise(frame: nw.LazyFrame) -> nw.LazyFrame:
+def standardise(frame: LazyFrameT) -> LazyFrameT:
     """Give each carrier one spelling; everything else stays as it is."""
     carrier = nw.col("carrier").str.strip_chars().str.to_uppercase()
     for spelling, name in SPELLINGS.items():
