@@ -41,6 +41,10 @@ class Legacy:
         """A connection whose session speaks UTC."""
         return psycopg.connect(self.uri(database), options="-c timezone=UTC -c lock_timeout=20s")
 
+    def stop(self) -> None:
+        """Stop the server, unless another process uses it."""
+        self._server().cleanup()
+
     def _server(self) -> PostgresServer:
         folder = PROJECT / self.folder
         folder.parent.mkdir(parents=True, exist_ok=True)

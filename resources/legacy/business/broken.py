@@ -16,7 +16,7 @@ class Broken:
     key: tuple[object, ...]
     """The contract's key; the name for the keyless list. A relative day stands for a date: 3 is day 3."""
     rule: str
-    """Name of the contract's rule; `required` where a required column is NULL."""
+    """Name of the contract's rule; `<column>_present` where a required column is NULL."""
     day: int
     breaks: str
     """Statement that breaks it."""
@@ -43,7 +43,7 @@ BROKEN: tuple[Broken, ...] = (
            4, "update finance.invoice set amount = 120.0000, updated_at = %(now)s where invoice_id = 900001"),
     Broken("finance.invoice", (900_002,), "currency_known", 3, _INVOICE.format(900_002, 900_002, "'B00042'", "XXZ", "250.5000"),
            5, "update finance.invoice set currency_code = 'EUR', updated_at = %(now)s where invoice_id = 900002"),
-    Broken("finance.invoice", (900_003,), "required", 3, _INVOICE.format(900_003, 900_003, "null", "GBP", "99.9900")),
+    Broken("finance.invoice", (900_003,), "customer_no_present", 3, _INVOICE.format(900_003, 900_003, "null", "GBP", "99.9900")),
     Broken("finance.invoice", (900_004,), "amount_not_negative", 4,
            "update finance.invoice set amount = -1.0000, updated_at = %(now)s where invoice_id = 900004", good_before=True),
     Broken("finance.invoice", (900_005,), "amount_not_negative", 2, _INVOICE.format(900_005, 900_005, "'B00043'", "CAD", "-0.0001"),
@@ -76,7 +76,7 @@ BROKEN: tuple[Broken, ...] = (
            "update ops.work_order set status = 'lost', updated_at = %(now)s where work_order_id = 900002", good_before=True),
     Broken("operations.shipment", (900_001,), "units_positive", 2, _SHIPMENT.format(900_001, "UPS", 0, _NOON)),
     Broken("operations.shipment", (900_002,), "carrier_not_blank", 4, _SHIPMENT.format(900_002, "", 5, _NOON)),
-    Broken("customer.customer", (900_001,), "required", 2,
+    Broken("customer.customer", (900_001,), "customer_name_present", 2,
            "insert into public.customer values (900001, null, null, null, null, 'retail', 'north', null, null)",
            3, "update public.customer set customer_name = 'Named At Last' where customer_id = 900001"),
     Broken("customer.customer", (900_002,), "region_known", 4,
