@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import narwhals as nw
 import pyarrow as pa
@@ -56,13 +56,13 @@ class Table(Protocol):
     def version(self) -> int: ...
     def transaction(self, application: str) -> int | None:
         """Version last committed by a Delta transaction's application, None when it never was."""
-    def scan(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> nw.LazyFrame:
+    def scan(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> nw.LazyFrame[Any]:
         """The table's rows; `partitions` prunes by partition values."""
-    def append(self, rows: pa.RecordBatchReader | nw.LazyFrame, commit: Commit) -> None:
+    def append(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
         """Add rows in one commit, streaming."""
-    def merge(self, changes: nw.LazyFrame, *, key: Sequence[str], commit: Commit) -> MergeFigures:
+    def merge(self, changes: nw.LazyFrame[Any], *, key: Sequence[str], commit: Commit) -> MergeFigures:
         """Upsert by `key` the rows of `changes`; a row whose `_drop` is true deletes its key instead. One commit, pruned by literal key bounds."""
-    def replace(self, rows: nw.LazyFrame, commit: Commit) -> None:
+    def replace(self, rows: nw.LazyFrame[Any], commit: Commit) -> None:
         """All rows anew in one commit."""
 
 
@@ -76,17 +76,17 @@ class Engine(Protocol):
         """Create the table where there is none; adds columns of `spec` that an existing one lacks."""
     def open(self, uri: str) -> Table:
         """Newest version. Raises UnknownName where there is no table."""
-    def frame(self, table: pa.Table) -> nw.LazyFrame: ...
-    def collect(self, frame: nw.LazyFrame) -> pa.Table: ...
-    def persist(self, frame: nw.LazyFrame) -> nw.LazyFrame:
+    def schema(self, columns: Mapping[str, LakeType]) -> pa.Schema:
+        """Arrow schema of lake columns."""
+    def frame(self, table: pa.Table) -> nw.LazyFrame[Any]: ...
+    def collect(self, frame: nw.LazyFrame[Any]) -> pa.Table: ...
+    def persist(self, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         """Compute once, so that several uses do not repeat the work."""
-    def fingerprint(self, frame: nw.LazyFrame, columns: Mapping[str, LakeType], *, into: str) -> nw.LazyFrame:
+    def fingerprint(self, frame: nw.LazyFrame[Any], columns: Mapping[str, LakeType], *, into: str) -> nw.LazyFrame[Any]:
         """Add a column with the sha256 (32 hex digits kept) of the row's non-null values, typed; columns that are NULL do not count."""
-    def conform(self, frame: nw.LazyFrame, columns: Mapping[str, LakeType], *, parked: str) -> nw.LazyFrame:
+    def conform(self, frame: nw.LazyFrame[Any], columns: Mapping[str, LakeType], *, parked: str) -> nw.LazyFrame[Any]:
         """Cast `columns` to their types; values that do not fit exactly become NULL and go, as text, into the JSON object `parked`."""
-    def unpark(self, frame: nw.LazyFrame, names: Sequence[str], *, parked: str) -> nw.LazyFrame:
-        """Columns of text taken back out of the JSON object `parked`, for those of `names` that the frame lacks or has as NULL."""
-    def satisfies(self, frame: nw.LazyFrame, expression: str, *, into: str) -> nw.LazyFrame:
+    def unpark(self, frame: nw.LazyFrame[Any], names: Mapping[str, str], *, parked: str) -> nw.LazyFrame[Any]:
+        """Text columns taken back out of the JSON object `parked`: `names` maps the column to its key there."""
+    def satisfies(self, frame: nw.LazyFrame[Any], expression: str, *, into: str) -> nw.LazyFrame[Any]:
         """Add a boolean column: whether the row satisfies an SQL expression (NULL counts as satisfied, as in SQL's CHECK)."""
-    def stream(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[nw.LazyFrame]:
-        """Frames of a stream of Arrow batches."""

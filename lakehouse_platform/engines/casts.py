@@ -1,0 +1,114 @@
+"""Polars expressions for what narwhals has no word for: exact casts that never raise, fingerprints, parked values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+import polars_hash as plh
+
+from lakehouse_platform.contracts.types import Kind, LakeType
+
+_POLARS: dict[Kind, pl.DataType] = {
+    Kind.BOOLEAN: pl.Boolean(), Kind.INT16: pl.Int16(), Kind.INT32: pl.Int32(), Kind.INT64: pl.Int64(),
+    Kind.FLOAT32: pl.Float32(), Kind.FLOAT64: pl.Float64(), Kind.STRING: pl.String(), Kind.BINARY: pl.Binary(),
+    Kind.DATE: pl.Date(), Kind.TIMESTAMP: pl.Datetime("us", "UTC"),
+}
+_TRUTH = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
+HASH_DIGITS = 32
+"""Hex digits of sha256 that are kept: 128 bits."""
+
+
+def polars_type(lake: LakeType) -> pl.DataType:
+    """Polars' word for a lake type."""
+    return pl.Decimal(lake.precision or 38, lake.scale or 0) if lake.kind is Kind.DECIMAL else _POLARS[lake.kind]
+
+
+def as_text(name: str, lake: LakeType) -> pl.Expr:
+    """A value's canonical text: the same for equal values, different for different ones of its type."""
+    column = pl.col(name)
+    if lake.kind is Kind.TIMESTAMP:
+        return column.dt.timestamp("us").cast(pl.String)
+    if lake.kind is Kind.DATE:
+        return column.to_physical().cast(pl.String)
+    if lake.kind is Kind.BINARY:
+        return column.bin.encode("hex")
+    if lake.kind in (Kind.FLOAT32, Kind.FLOAT64):
+        return (column + 0.0).cast(pl.String)
+    return column.cast(pl.String)
+
+
+def fingerprint(columns: Mapping[str, LakeType]) -> pl.Expr:
+    """sha256 of `name=length:text;` for the non-null columns in order of their names.
+
+    Names and lengths make it injective; leaving NULL out means that a column added later changes no old row's fingerprint.
+    """
+    parts = []
+    for name in sorted(columns):
+        text = as_text(name, columns[name])
+        parts.append(pl.format(f"{name}={{}}:{{}};", text.str.len_bytes(), text).fill_null(""))
+    return plh.concat_str(parts).chash.sha2_256().str.head(HASH_DIGITS)
+
+
+def conform(frame: pl.LazyFrame, columns: Mapping[str, LakeType], *, parked: str) -> pl.LazyFrame:
+    """Cast each column to its type; values that do not fit exactly become NULL and go as text into `parked`."""
+    held = frame.collect_schema()
+    wrong = {n: t for n, t in columns.items() if held[n] != polars_type(t)}
+    if not wrong:
+        return frame
+    cast = {name: _soft(name, held[name], lake) for name, lake in wrong.items()}
+    entries = [_entry(name, pl.col(name).is_not_null() & value.is_null()) for name, value in cast.items()]
+    kept = pl.col(parked).str.slice(1, pl.col(parked).str.len_chars() - 2)
+    body = pl.concat_str([kept, *entries], separator=",", ignore_nulls=True)
+    merged = pl.when(body != "").then(pl.concat_str([pl.lit("{"), body, pl.lit("}")]))
+    return frame.with_columns(merged.alias(parked), *(value.alias(name) for name, value in cast.items()))
+
+
+def parked_text(parked: str, key: str) -> pl.Expr:
+    """A parked value's text, NULL where there is none."""
+    quoted = key.replace("\\", "\\\\").replace("'", "\\'")
+    return pl.col(parked).str.json_path_match(f"$['{quoted}']")
+
+
+def _entry(name: str, misfit: pl.Expr) -> pl.Expr:
+    """`"name":"text"` where the value does not fit."""
+    text = pl.struct(pl.col(name).cast(pl.String)).struct.json_encode()
+    return pl.when(misfit).then(text.str.slice(1, text.str.len_chars() - 2))
+
+
+def _soft(name: str, held: pl.DataType, lake: LakeType) -> pl.Expr:
+    """The value in the type of the lake, NULL where it does not fit exactly."""
+    column, target = pl.col(name), polars_type(lake)
+    if held == pl.String:
+        return _from_text(column, lake)
+    if held.is_decimal() or lake.kind is Kind.DECIMAL or held.is_float():
+        return _from_text(column.cast(pl.String), lake)
+    return column.cast(target, strict=False)
+
+
+def _from_text(column: pl.Expr, lake: LakeType) -> pl.Expr:
+    text = column.str.strip_chars()
+    if lake.kind is Kind.STRING:
+        return column
+    if lake.kind is Kind.BOOLEAN:
+        return text.str.to_lowercase().replace_strict(_TRUTH, default=None, return_dtype=pl.Boolean)
+    if lake.kind is Kind.DECIMAL:
+        return _decimal(text, lake.precision or 38, lake.scale or 0)
+    if lake.kind is Kind.DATE:
+        return text.str.to_date("%Y-%m-%d", strict=False)
+    if lake.kind is Kind.TIMESTAMP:
+        return text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", strict=False).dt.convert_time_zone("UTC")
+    if lake.kind is Kind.BINARY:
+        return text.str.strip_prefix("\\x").str.decode("hex", strict=False)
+    if lake.kind in (Kind.FLOAT32, Kind.FLOAT64):
+        return text.cast(polars_type(lake), strict=False)
+    whole = pl.when(text.str.contains(r"^[+-]?\d+$")).then(text.str.strip_prefix("+"))
+    return whole.cast(polars_type(lake), strict=False)
+
+
+def _decimal(text: pl.Expr, precision: int, scale: int) -> pl.Expr:
+    """Only digits that the type has room for: Polars' own cast rounds."""
+    whole, fraction = precision - scale, rf"(?:\.\d{{0,{scale}}}0*)?"
+    digits = rf"\d{{1,{whole}}}" if whole else "0"
+    fits = text.str.contains(rf"^[+-]?0*{digits}{fraction}$")
+    return pl.when(fits).then(text.str.strip_prefix("+")).cast(pl.Decimal(precision, scale), strict=False)

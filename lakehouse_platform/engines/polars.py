@@ -1,0 +1,219 @@
+"""Polars and delta-rs: the engine of one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import narwhals as nw
+import polars as pl
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+
+from lakehouse_platform import faults
+from lakehouse_platform.contracts.types import Kind, LakeType
+from lakehouse_platform.engines import casts
+from lakehouse_platform.engines.base import Commit, MergeFigures, TableSpec
+from lakehouse_platform.errors import CommitConflict, UnknownName
+
+WRITER = WriterProperties(compression="SNAPPY")
+DROP = "_drop"
+_ARROW: dict[Kind, pa.DataType] = {
+    Kind.BOOLEAN: pa.bool_(), Kind.INT16: pa.int16(), Kind.INT32: pa.int32(), Kind.INT64: pa.int64(),
+    Kind.FLOAT32: pa.float32(), Kind.FLOAT64: pa.float64(), Kind.STRING: pa.string(), Kind.BINARY: pa.binary(),
+    Kind.DATE: pa.date32(), Kind.TIMESTAMP: pa.timestamp("us", "UTC"),
+}
+
+
+def arrow_type(lake: LakeType) -> pa.DataType:
+    """Arrow's word for a lake type."""
+    return pa.decimal128(lake.precision or 38, lake.scale or 0) if lake.kind is Kind.DECIMAL else _ARROW[lake.kind]
+
+
+def arrow_schema(columns: Mapping[str, LakeType]) -> pa.Schema:
+    """Arrow schema of lake columns, all nullable."""
+    return pa.schema([pa.field(name, arrow_type(lake)) for name, lake in columns.items()])
+
+
+def _properties(spec: TableSpec) -> dict[str, str | None]:
+    properties: dict[str, str | None] = {
+        "delta.checkpointInterval": "50",
+        "delta.logRetentionDuration": "interval 30 days",
+        "delta.deletedFileRetentionDuration": "interval 7 days",
+        "delta.dataSkippingStatsColumns": ",".join(spec.statistics),
+    }
+    return {**properties, "delta.appendOnly": "true"} if spec.append_only else properties
+
+
+def _commit_properties(commit: Commit) -> CommitProperties:
+    applications = [Transaction(name, version) for name, version in commit.transactions.items()]
+    return CommitProperties(custom_metadata=dict(commit.notes) or None, app_transactions=applications or None)
+
+
+class PolarsTable:
+    """A Delta table at the version it was opened at."""
+
+    def __init__(self, delta: DeltaTable) -> None:
+        self._delta = delta
+
+    @property
+    def uri(self) -> str:
+        """Where the table lies."""
+        return self._delta.table_uri
+
+    @property
+    def version(self) -> int:
+        """Delta version that this handle reads and commits against."""
+        return self._delta.version()
+
+    def transaction(self, application: str) -> int | None:
+        """Version last committed by a Delta transaction's application."""
+        return self._delta.transaction_version(application)
+
+    def scan(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> nw.LazyFrame[Any]:
+        """Rows of this version; `partitions` prunes by the values, as text, of partition columns."""
+        frame = pl.scan_delta(self._delta)
+        schema = frame.collect_schema() if partitions else {}
+        for name, values in (partitions or {}).items():
+            wanted: list[object] = [v == "true" for v in values] if schema[name] == pl.Boolean else list(values)
+            frame = frame.filter(pl.col(name).is_in(wanted) if len(wanted) != 1 else pl.col(name) == wanted[0])
+        return nw.from_native(frame)
+
+    def append(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
+        """Add rows in one commit, streaming a reader in bounded memory."""
+        data = rows if isinstance(rows, pa.RecordBatchReader) else self._aligned(rows)
+        faults.reach(f"{commit.point}.before")
+        try:
+            write_deltalake(self._delta, data, mode="append", writer_properties=WRITER, commit_properties=_commit_properties(commit))
+        except CommitFailedError as error:
+            raise self._conflict(commit) from error
+        faults.reach(f"{commit.point}.after")
+
+    def merge(self, changes: nw.LazyFrame[Any], *, key: Sequence[str], commit: Commit) -> MergeFigures:
+        """Upsert `changes` by `key`; rows whose `_drop` is true delete instead. delta-rs prunes files by the source's key bounds."""
+        source = cast("pl.LazyFrame", nw.to_native(changes)).collect()
+        predicate = " AND ".join(f't."{name}" = s."{name}"' for name in key)
+        kept = [c for c in source.columns if c != DROP]
+        values = {f'"{c}"': f's."{c}"' for c in kept}
+        faults.reach(f"{commit.point}.before")
+        try:
+            figures = (
+                self._delta.merge(
+                    self._typed(source, extra=DROP), predicate=predicate, source_alias="s", target_alias="t",
+                    streamed_exec=False, writer_properties=WRITER, commit_properties=_commit_properties(commit),
+                )
+                .when_matched_delete(f"s.{DROP}")
+                .when_matched_update(values, predicate=f"NOT s.{DROP}")
+                .when_not_matched_insert(values, predicate=f"NOT s.{DROP}")
+                .execute()
+            )
+        except CommitFailedError as error:
+            raise self._conflict(commit) from error
+        faults.reach(f"{commit.point}.after")
+        return MergeFigures(figures["num_target_rows_inserted"], figures["num_target_rows_updated"], figures["num_target_rows_deleted"])
+
+    def replace(self, rows: nw.LazyFrame[Any], commit: Commit) -> None:
+        """All rows anew in one commit."""
+        data = self._aligned(rows)
+        faults.reach(f"{commit.point}.before")
+        try:
+            write_deltalake(self._delta, data, mode="overwrite", writer_properties=WRITER, commit_properties=_commit_properties(commit))
+        except CommitFailedError as error:
+            raise self._conflict(commit) from error
+        faults.reach(f"{commit.point}.after")
+
+    def _conflict(self, commit: Commit) -> CommitConflict:
+        return CommitConflict(f"{self.uri}: {commit.point} was planned from version {self.version}, and another writer committed since")
+
+    def _aligned(self, rows: nw.LazyFrame[Any]) -> pa.Table:
+        return self._typed(cast("pl.LazyFrame", nw.to_native(rows)).collect(), extra=None)
+
+    def _typed(self, rows: pl.DataFrame, *, extra: str | None) -> pa.Table:
+        """The rows in the table's own column order and types, absent columns NULL: delta-rs matches neither for us."""
+        schema = pa.schema(self._delta.schema())
+        if extra is not None:
+            schema = schema.append(pa.field(extra, pa.bool_()))
+        table = rows.to_arrow()
+        present = set(table.column_names)
+        return pa.table([
+            table.column(f.name).cast(f.type) if f.name in present else pa.nulls(len(table), f.type) for f in schema
+        ], schema=schema)
+
+
+class PolarsEngine:
+    """Polars frames, delta-rs commits."""
+
+    name = "polars"
+
+    def __init__(self, storage_options: Mapping[str, str] | None = None) -> None:
+        self._storage = dict(storage_options or {}) or None
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is a Delta table at `uri`."""
+        return DeltaTable.is_deltatable(uri, self._storage)
+
+    def create(self, spec: TableSpec) -> None:
+        """Create the table where there is none; add the columns that an existing one lacks."""
+        schema = arrow_schema(spec.schema)
+        if self.exists(spec.uri):
+            self._widen(DeltaTable(spec.uri, storage_options=self._storage), schema)
+            return
+        faults.reach("create.before")
+        DeltaTable.create(
+            spec.uri, schema=Schema.from_arrow(schema), mode="ignore", partition_by=list(spec.partition_by) or None,
+            description=spec.comment or None, configuration=_properties(spec), storage_options=self._storage,
+        )
+        faults.reach("create.after")
+
+    def _widen(self, delta: DeltaTable, schema: pa.Schema) -> None:
+        held = {f.name for f in delta.schema().fields}
+        missing: list[Field] = [f for f in Schema.from_arrow(schema).fields if f.name not in held]
+        if not missing:
+            return
+        faults.reach("widen.before")
+        delta.alter.add_columns(missing)
+        faults.reach("widen.after")
+
+    def open(self, uri: str) -> PolarsTable:
+        """The table's newest version. Raises UnknownName where there is none."""
+        try:
+            return PolarsTable(DeltaTable(uri, storage_options=self._storage))
+        except TableNotFoundError as error:
+            raise UnknownName(f"{uri}: there is no table yet; materialize the asset that writes it first") from error
+
+    def schema(self, columns: Mapping[str, LakeType]) -> pa.Schema:
+        """Arrow schema of lake columns."""
+        return arrow_schema(columns)
+
+    def frame(self, table: pa.Table) -> nw.LazyFrame[Any]:
+        """An Arrow table as a lazy frame, without a copy."""
+        return nw.from_native(cast("pl.DataFrame", pl.from_arrow(table)).lazy())
+
+    def collect(self, frame: nw.LazyFrame[Any]) -> pa.Table:
+        """Compute a frame."""
+        return cast("pl.LazyFrame", nw.to_native(frame)).collect().to_arrow(compat_level=pl.CompatLevel.oldest())
+
+    def persist(self, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        """Compute once, so that several uses do not repeat the work."""
+        return nw.from_native(cast("pl.LazyFrame", nw.to_native(frame)).collect().lazy())
+
+    def fingerprint(self, frame: nw.LazyFrame[Any], columns: Mapping[str, LakeType], *, into: str) -> nw.LazyFrame[Any]:
+        """Add the fingerprint of the row's non-null values."""
+        return self._with(frame, casts.fingerprint(columns).alias(into))
+
+    def conform(self, frame: nw.LazyFrame[Any], columns: Mapping[str, LakeType], *, parked: str) -> nw.LazyFrame[Any]:
+        """Cast `columns` softly; what does not fit exactly goes as text into the JSON object `parked`."""
+        native = cast("pl.LazyFrame", nw.to_native(frame))
+        return nw.from_native(casts.conform(native, columns, parked=parked))
+
+    def unpark(self, frame: nw.LazyFrame[Any], names: Mapping[str, str], *, parked: str) -> nw.LazyFrame[Any]:
+        """Text columns taken back out of the JSON object `parked`: `names` maps the column to its key there."""
+        return self._with(frame, *(casts.parked_text(parked, key).alias(name) for name, key in names.items()))
+
+    def satisfies(self, frame: nw.LazyFrame[Any], expression: str, *, into: str) -> nw.LazyFrame[Any]:
+        """Add whether the row satisfies an SQL expression; unknown counts as satisfied, as in SQL's CHECK."""
+        return self._with(frame, pl.sql_expr(expression).fill_null(value=True).alias(into))
+
+    def _with(self, frame: nw.LazyFrame[Any], *expressions: pl.Expr) -> nw.LazyFrame[Any]:
+        return nw.from_native(cast("pl.LazyFrame", nw.to_native(frame)).with_columns(*expressions))

@@ -1,0 +1,256 @@
+"""The gate between Raw and ODS: rules divide a batch into accepted and quarantined rows, or halt it.
+
+Its ledger is append-only. A judgement is one commit: a row for each batch that passed and a row for each quarantined row and
+rule. Raw minus the quarantined pointers of the judgements that count is what ODS and HDS are made of.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import pyarrow as pa
+
+from lakehouse_platform.contracts.contract import Capture, Contract, Metric, OnFailure, Rule
+from lakehouse_platform.engines.base import Commit, Table
+from lakehouse_platform.errors import CommitConflict, NotExtractable
+from lakehouse_platform.quality.rules import RuleResult, evaluated, flag, rules_of
+from lakehouse_platform.zones import rows as columns
+from lakehouse_platform.zones.lake import Lake
+from lakehouse_platform.zones.ledger import Batch, Ledger, read_ledger
+from lakehouse_platform.zones.standardise import standardised
+
+Frame = nw.LazyFrame[Any]
+HELD_ROW = "row"
+MASK = "***"
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate said of one batch that it let through."""
+
+    partition: str
+    judgement: int
+    """1, 2, … within the partition; the version of the partition's Delta transaction."""
+    batch_id: str
+    rules_version: str
+    shape: str
+    accepted: int
+    """Upserts and deletes let through."""
+    quarantined: int
+    """Rows held back."""
+    results: tuple[RuleResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the gate said of a partition."""
+
+    partition: str
+    results: tuple[RuleResult, ...]
+    accepted: int
+    quarantined: int
+    halted: tuple[str, ...]
+    """Names of the halting rules that failed; where there are any, nothing was committed."""
+
+
+def application(partition: str) -> str:
+    """Delta transaction of a partition's judgements."""
+    return f"lakehouse/gate/{partition}"
+
+
+def raw_rows(lake: Lake, contract: Contract, table: Table, batches: Sequence[Batch]) -> Frame:
+    """Change rows of some batches, standardised by today's contract."""
+    days, ids = sorted({b.partition for b in batches}), [b.batch_id for b in batches]
+    held = table.scan(partitions={"_kind": [columns.CHANGE], "_partition": days}).filter(nw.col("_batch_id").is_in(ids))
+    held = held.drop("_kind", "_header", "_partition")
+    return standardised(lake.engine, contract, held, shapes={b.shape for b in batches} or {contract.shape})
+
+
+def verdicts(lake: Lake, table: Table) -> tuple[Verdict, ...]:
+    """Every verdict ever given, in the order of partitions and judgements."""
+    held = lake.engine.collect(table.scan(partitions={"_kind": [columns.BATCH]}).select("_partition", "judgement", "_batch_id", "verdict"))
+    found = [_verdict(row) for row in held.to_pylist()]
+    return tuple(sorted(found, key=lambda v: (v.partition, v.judgement, v.batch_id)))
+
+
+def _verdict(row: Mapping[str, Any]) -> Verdict:
+    said = json.loads(row["verdict"])
+    results = tuple(RuleResult(r["rule"], OnFailure(r["on_failure"]), r["failed"], r["evaluated"]) for r in said["results"])
+    return Verdict(row["_partition"], row["judgement"], row["_batch_id"], said["rules_version"], said["shape"],
+                   said["accepted"], said["quarantined"], results)
+
+
+def standing(given: Iterable[Verdict], upto: Mapping[str, int]) -> dict[str, Verdict]:
+    """The verdict that counts for each batch, when a table has taken in the judgements up to those of `upto` (by partition)."""
+    return {v.batch_id: v for v in given if v.judgement <= upto.get(v.partition, 0)}
+
+
+def judge(lake: Lake, contract: Contract, day: str) -> Judgement:
+    """Judge the batches of partition `day` that today's rules have not judged yet; one commit, or none where a rule halts.
+
+    Raises NotExtractable where Raw has no batch of the day.
+    """
+    for _ in range(ATTEMPTS):
+        raw, gate = lake.raw(contract), lake.gate(contract)
+        ledger, given = read_ledger(lake, raw), verdicts(lake, gate)
+        of_day = ledger.of(day)
+        if not of_day:
+            raise NotExtractable(f"{contract.name}: Raw has no batch of {day}. Materialize raw/{contract.domain}/{contract.table} for it first.")
+        standing_now = {v.batch_id: v for v in given if v.rules_version == contract.rules_version and v.shape == contract.shape}
+        new = [b for b in of_day if b.batch_id not in standing_now]
+        kept = [standing_now[b.batch_id] for b in of_day if b.batch_id in standing_now]
+        court = _Court(lake, contract, raw, day, (gate.transaction(application(day)) or 0) + 1)
+        fresh = [court.verdict(b) for b in new]
+        halted = _halting(contract, of_day, {v.batch_id: v for v in (*kept, *fresh)})
+        passed = [v for v in fresh if not _halts(v)]
+        if not halted and passed:
+            try:
+                gate.append(court.entries(passed), Commit("gate.append", {application(day): court.judgement}))
+            except CommitConflict:
+                continue
+        return _summary(day, [*kept, *(fresh if halted else passed)], halted)
+    raise CommitConflict(f"{contract.name}: {ATTEMPTS} judgements of {day} in a row lost to other writers")
+
+
+def _halts(verdict: Verdict) -> bool:
+    return any(r.on_failure is OnFailure.HALT and not r.passed for r in verdict.results)
+
+
+def _halting(contract: Contract, batches: Sequence[Batch], said: Mapping[str, Verdict]) -> tuple[str, ...]:
+    """Halting rules that failed in batches which no later good delivery of the same day replaces."""
+    replaceable = contract.capture is not None and contract.capture.mode in (Capture.SNAPSHOT, Capture.WINDOW)
+    names: dict[str, None] = {}
+    for number, batch in enumerate(batches):
+        verdict = said[batch.batch_id]
+        replaced = replaceable and any(not _halts(said[b.batch_id]) for b in batches[number + 1:])
+        if _halts(verdict) and not replaced:
+            names.update({r.rule: None for r in verdict.results if r.on_failure is OnFailure.HALT and not r.passed})
+    return tuple(names)
+
+
+def _summary(day: str, said: Sequence[Verdict], halted: tuple[str, ...]) -> Judgement:
+    totals: dict[str, RuleResult] = {}
+    for result in (r for v in said for r in v.results):
+        before = totals.get(result.rule, RuleResult(result.rule, result.on_failure, 0, 0))
+        totals[result.rule] = RuleResult(result.rule, result.on_failure, before.failed + result.failed, before.evaluated + result.evaluated)
+    return Judgement(day, tuple(totals.values()), sum(v.accepted for v in said), sum(v.quarantined for v in said), halted)
+
+
+@dataclass(slots=True)
+class _Court:
+    """Judges batches under one judgement number, and keeps what it holds back."""
+
+    lake: Lake
+    contract: Contract
+    raw: Table
+    day: str
+    judgement: int
+
+    def verdict(self, batch: Batch) -> Verdict:
+        """Figures of one batch; reads its rows once."""
+        frame = self._states(batch)
+        rules = rules_of(self.contract)
+        flagged = self.lake.engine.collect(frame.select(
+            nw.len().alias("_rows"), *[nw.col(flag(r.name)).cast(nw.Int64).sum().alias(r.name) for r in rules if r.metric is not Metric.ROW_COUNT],
+            nw.any_horizontal(*_held_flags(rules), ignore_nulls=True).cast(nw.Int64).sum().alias("_held"))).to_pylist()[0]
+        count, held = flagged["_rows"], flagged["_held"] or 0
+        results = tuple(RuleResult(r.name, r.on_failure, _failed(r, flagged, count), count) for r in rules)
+        deletes = self._deletes(batch)
+        return Verdict(self.day, self.judgement, batch.batch_id, self.contract.rules_version, self.contract.shape,
+                       count - held + deletes, held, results)
+
+    def _states(self, batch: Batch) -> Frame:
+        rows = raw_rows(self.lake, self.contract, self.raw, [batch]).filter(nw.col("_op") == columns.UPSERT)
+        return evaluated(self.lake.engine, self.contract, rows, rules_of(self.contract))
+
+    def _deletes(self, batch: Batch) -> int:
+        rows = raw_rows(self.lake, self.contract, self.raw, [batch]).filter(nw.col("_op") == columns.DELETE)
+        return int(self.lake.engine.collect(rows.select(nw.len().alias("n"))).column("n")[0].as_py())
+
+    def entries(self, passed: Sequence[Verdict]) -> Frame:
+        """Rows of the ledger for the verdicts."""
+        headers = pa.table({
+            "_kind": [columns.BATCH] * len(passed), "_partition": [self.day] * len(passed), "judgement": [self.judgement] * len(passed),
+            "_batch_id": [v.batch_id for v in passed], "verdict": [_to_json(v) for v in passed],
+        })
+        batches = {b.batch_id: b for b in read_ledger(self.lake, self.raw).of(self.day)}
+        held = [self._held_rows(batches[v.batch_id]) for v in passed if v.quarantined]
+        return nw.concat([self.lake.engine.frame(headers), *held], how="diagonal")
+
+    def _held_rows(self, batch: Batch) -> Frame:
+        frame = self.lake.engine.persist(self._states(batch))
+        parts = [self._held_by(frame, rule) for rule in rules_of(self.contract) if rule.on_failure is OnFailure.QUARANTINE and rule.metric is not Metric.ROW_COUNT]
+        return nw.concat(parts, how="diagonal")
+
+    def _held_by(self, frame: Frame, rule: Rule) -> Frame:
+        return frame.filter(nw.col(flag(rule.name))).select(
+            "_batch_id", "_row", _kind=nw.lit(HELD_ROW), _partition=nw.lit(self.day),
+            judgement=nw.lit(self.judgement, nw.Int64), rule=nw.lit(rule.name),
+            rule_version=nw.lit(self.contract.rules_version), key=_key_text(self.contract), reason=nw.lit(reason(rule)))
+
+
+def _held_flags(rules: Sequence[Rule]) -> list[nw.Expr]:
+    held = [nw.col(flag(r.name)) for r in rules if r.on_failure is OnFailure.QUARANTINE and r.metric is not Metric.ROW_COUNT]
+    return held or [nw.lit(value=False)]
+
+
+def _failed(rule: Rule, flagged: Mapping[str, Any], count: int) -> int:
+    if rule.metric is not Metric.ROW_COUNT:
+        return int(flagged[rule.name] or 0)
+    low = int(rule.minimum) if rule.minimum is not None else 0
+    return int(count < low or (rule.maximum is not None and count > int(rule.maximum)))
+
+
+def _key_text(contract: Contract) -> nw.Expr:
+    """The key as text for people; classified parts are masked."""
+    parts = [nw.lit(MASK) if contract.column(n).classified else nw.col(n).cast(nw.String).fill_null("NULL") for n in contract.key]
+    return nw.concat_str(parts, separator="/") if parts else nw.lit("(no key)")
+
+
+def reason(rule: Rule) -> str:
+    """Why a row is held back, without its values."""
+    return rule.description or f"{', '.join(rule.columns)}: {rule.metric}"
+
+
+def _to_json(verdict: Verdict) -> str:
+    results = [{"rule": r.rule, "on_failure": r.on_failure, "failed": r.failed, "evaluated": r.evaluated} for r in verdict.results]
+    return json.dumps({"rules_version": verdict.rules_version, "shape": verdict.shape, "accepted": verdict.accepted,
+                       "quarantined": verdict.quarantined, "results": results})
+
+
+def quarantine(lake: Lake, contract: Contract) -> pa.Table:
+    """Rows that are held back now: partition, batch, row, key, rule and reason; classified key parts are masked."""
+    table = lake.gate(contract)
+    last = {v.batch_id: v.judgement for v in verdicts(lake, table)}
+    held = lake.engine.collect(table.scan(partitions={"_kind": [HELD_ROW]}).select("_partition", "_batch_id", "_row", "key", "rule", "reason", "judgement"))
+    counts = [last.get(row["_batch_id"]) == row["judgement"] for row in held.to_pylist()]
+    return held.filter(pa.array(counts, pa.bool_())).drop_columns(["judgement"])
+
+
+def accepted(lake: Lake, contract: Contract, raw: Table, ledger: Ledger, counted: Mapping[str, Verdict]) -> Frame:
+    """Raw's rows in the batches of `counted`, without the quarantined ones.
+
+    A quarantined row of a full image still says that its key is there: it becomes a `present` row.
+    """
+    batches = [b for b in ledger.batches if b.batch_id in counted]
+    rows = raw_rows(lake, contract, raw, batches)
+    if not any(v.quarantined for v in counted.values()):
+        return rows
+    pointers = _pointers(lake, contract, counted)
+    held = rows.join(pointers, on=["_batch_id", "_row"], how="semi").filter(nw.col("_snapshot"))
+    for name in contract.key:
+        held = held.filter(~nw.col(name).is_null())
+    return nw.concat([rows.join(pointers, on=["_batch_id", "_row"], how="anti"), held.with_columns(_op=nw.lit(columns.PRESENT))])
+
+
+def _pointers(lake: Lake, contract: Contract, counted: Mapping[str, Verdict]) -> Frame:
+    days = sorted({v.partition for v in counted.values() if v.quarantined})
+    held = lake.gate(contract).scan(partitions={"_kind": [HELD_ROW], "_partition": days})
+    pairs = lake.engine.frame(pa.table({
+        "_batch_id": pa.array(list(counted), pa.string()), "judgement": pa.array([v.judgement for v in counted.values()], pa.int64())}))
+    return held.join(pairs, on=["_batch_id", "judgement"], how="semi").select("_batch_id", "_row").unique()

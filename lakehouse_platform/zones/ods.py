@@ -1,0 +1,87 @@
+"""ODS: the typed, standardised, deduplicated current state. Every row is live, one a key."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+
+from lakehouse_platform.contracts.contract import Contract
+from lakehouse_platform.engines.base import Commit, MergeFigures, Table
+from lakehouse_platform.errors import CommitConflict
+from lakehouse_platform.naming import Zone
+from lakehouse_platform.zones import law
+from lakehouse_platform.zones import rows as columns
+from lakehouse_platform.zones.lake import Lake
+from lakehouse_platform.zones.progress import Work, split, work_of
+
+Frame = nw.LazyFrame[Any]
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What merging one partition did."""
+
+    rows: int
+    """Accepted change rows of the partition."""
+    held: int
+    """Rows that the gate holds back."""
+    inserted: int
+    updated: int
+    deleted: int
+    complete_through: dt.datetime | None
+    version: int
+    """Delta version that holds the result."""
+
+
+def merge(lake: Lake, contract: Contract, day: str) -> Merged:
+    """Take the accepted batches of partition `day` into the current state; nothing happens where they are in it already.
+
+    Raises NotExtractable or GateHalted where there is nothing to take in, CommitConflict when other writers always win.
+    """
+    for _ in range(ATTEMPTS):
+        table = lake.ods(contract)
+        work = work_of(lake, contract, Zone.ODS, table, day)
+        try:
+            figures = MergeFigures(0, 0, 0) if work.nothing_to_do else _apply(work, table)
+        except CommitConflict:
+            continue
+        return Merged(work.accepted, work.held, figures.inserted, figures.updated, figures.deleted, work.complete_through, table.version)
+    raise CommitConflict(f"{contract.name}: {ATTEMPTS} merges of {day} into ODS in a row lost to other writers")
+
+
+def _apply(work: Work, table: Table) -> MergeFigures:
+    commit = Commit("ods.merge", work.transactions)
+    if not work.contract.key:
+        return _replace(work, table, Commit("ods.replace", work.transactions))
+    changes = plan(work, table.scan())
+    return table.merge(_shaped(work.contract, changes), key=work.contract.key, commit=commit)
+
+
+def plan(work: Work, state: Frame) -> Frame:
+    """Last rows of the keys that change; rows with `_op` = delete take their key away."""
+    key = list(work.contract.key)
+    # A table of current rows has no clamp: order alone decides which row is the last.
+    parts = split(work, state.select(*key, "_hash", _clamp=nw.lit(None, nw.Datetime("us", "UTC"))))
+    last = parts.ahead.unique(key, keep="last", order_by=columns.ORDER)
+    late = work.lake.engine.persist(parts.late)
+    anew = law.current(work.rows(work.after).join(late, on=key, how="semi"), work.snapshots(), key)
+    silent = late.join(anew.select(key), on=key, how="anti").with_columns(_op=nw.lit(columns.DELETE))
+    return nw.concat([last, anew, silent], how="diagonal")
+
+
+def _shaped(contract: Contract, changes: Frame) -> Frame:
+    return changes.select(*columns.ods_columns(contract), _drop=nw.col("_op") == columns.DELETE)
+
+
+def _replace(work: Work, table: Table, commit: Commit) -> MergeFigures:
+    """A keyless table is its newest image."""
+    newest = max((b for b in work.ledger.batches if b.batch_id in work.after), key=lambda b: (b.position or 0, b.seen_at))
+    rows = work.rows({newest.batch_id: work.after[newest.batch_id]})
+    before = work.lake.engine.collect(table.scan().select(nw.len().alias("n"))).column("n")[0].as_py()
+    table.replace(rows.filter(nw.col("_op") == columns.UPSERT).select(*columns.ods_columns(work.contract)), commit)
+    after = work.lake.engine.collect(table.scan().select(nw.len().alias("n"))).column("n")[0].as_py()
+    return MergeFigures(int(after), 0, int(before))

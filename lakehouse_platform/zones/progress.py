@@ -1,0 +1,156 @@
+"""What a table has taken in, and what of a partition it has yet to take in."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+
+from lakehouse_platform.contracts.contract import Contract
+from lakehouse_platform.engines.base import Table
+from lakehouse_platform.errors import GateHalted, NotExtractable
+from lakehouse_platform.zones import gate
+from lakehouse_platform.zones import rows as columns
+from lakehouse_platform.zones.lake import Lake
+from lakehouse_platform.zones.ledger import Batch, Ledger, complete_through, read_ledger, snapshots_frame
+
+Frame = nw.LazyFrame[Any]
+
+
+def application(zone: str, partition: str) -> str:
+    """Delta transaction by which a table says which judgement of a partition it has taken in."""
+    return f"lakehouse/{zone}/{partition}"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One partition's way into one table of a zone."""
+
+    lake: Lake
+    contract: Contract
+    zone: str
+    day: str
+    raw: Table
+    ledger: Ledger
+    judgement: int
+    """The one to take in."""
+    before: Mapping[str, gate.Verdict]
+    """Verdicts that the table stands on, by batch."""
+    after: Mapping[str, gate.Verdict]
+    """Verdicts that it will stand on."""
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether the partition's judgements are all in the table."""
+        return self.before == self.after
+
+    @property
+    def fresh(self) -> tuple[Batch, ...]:
+        """Batches that the table has not taken in, or not under this verdict."""
+        return tuple(b for b in self.ledger.batches if b.batch_id in self.after and self.before.get(b.batch_id) != self.after[b.batch_id])
+
+    @property
+    def judged_anew(self) -> bool:
+        """Whether a batch that the table holds was judged again."""
+        return any(b.batch_id in self.before for b in self.fresh)
+
+    @property
+    def high(self) -> int | None:
+        """Greatest `_seq` that the table has taken in."""
+        seqs = [b.last_seq for b in self.ledger.batches if b.batch_id in self.before and b.last_seq is not None]
+        return max(seqs, default=None)
+
+    @property
+    def transactions(self) -> dict[str, int]:
+        """What the commit says it has taken in."""
+        return {application(self.zone, self.day): self.judgement}
+
+    @property
+    def complete_through(self) -> dt.datetime | None:
+        """Source instant up to which the table will hold everything."""
+        return complete_through(self.ledger, self.after)
+
+    def rows(self, verdicts: Mapping[str, gate.Verdict]) -> Frame:
+        """Accepted rows of some batches."""
+        return gate.accepted(self.lake, self.contract, self.raw, self.ledger, verdicts)
+
+    def fresh_rows(self) -> Frame:
+        """Accepted rows of the fresh batches."""
+        return self.rows({b.batch_id: self.after[b.batch_id] for b in self.fresh})
+
+    def snapshots(self) -> Frame:
+        """Full images that the table will stand on."""
+        return snapshots_frame(self.lake, (b for b in self.ledger.batches if b.batch_id in self.after))
+
+    @property
+    def accepted(self) -> int:
+        """Rows of the partition that the gate let through."""
+        return sum(v.accepted for v in self.after.values() if v.partition == self.day)
+
+    @property
+    def held(self) -> int:
+        """Rows of the partition that the gate holds back."""
+        return sum(v.quarantined for v in self.after.values() if v.partition == self.day)
+
+
+def work_of(lake: Lake, contract: Contract, zone: str, table: Table, day: str) -> Work:
+    """What partition `day` means for the table.
+
+    Raises NotExtractable where Raw has no batch of the day, GateHalted where the gate has not let one through.
+    """
+    raw, ledger_table = lake.raw(contract), lake.gate(contract)
+    ledger, given = read_ledger(lake, raw), gate.verdicts(lake, ledger_table)
+    where = f"{contract.domain}/{contract.table}"
+    if not ledger.of(day):
+        raise NotExtractable(f"{contract.name}: Raw has no batch of {day}. Materialize raw/{where} for it first.")
+    judgement = ledger_table.transaction(gate.application(day))
+    if judgement is None:
+        raise GateHalted(f"{contract.name}: the gate has let nothing of {day} through. Materialize ods/{where} for it and look at its checks.")
+    taken = {day_: version for day_ in {v.partition for v in given} if (version := table.transaction(application(zone, day_))) is not None}
+    return Work(lake, contract, zone, day, raw, ledger, judgement,
+                gate.standing(given, taken), gate.standing(given, {**taken, day: judgement}))
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Fresh rows divided by what they ask for."""
+
+    ahead: Frame
+    """Rows that extend their key's head: later than everything the table has taken in."""
+    late: Frame
+    """Keys that must be computed again from Raw."""
+
+
+def split(work: Work, heads: Frame) -> Split:
+    """Divide the fresh rows; `heads` has the key, `_hash` and `_clamp` of every live key.
+
+    A row may extend its head when it sorts after all that the table has taken in and is effective after the head's clamp.
+    A full image must itself be later than everything, or every key is computed again.
+    """
+    engine, key = work.lake.engine, list(work.contract.key)
+    rows = engine.persist(work.fresh_rows())
+    images = [b for b in work.fresh if b.position is not None]
+    in_order = len(images) <= 1 and not work.judged_anew and all(work.high is None or (b.position or 0) > work.high for b in images)
+    if not in_order:
+        everyone = nw.concat([rows.select(key), heads.select(key)]).unique()
+        return Split(rows.filter(nw.col("_op").is_null()), everyone)
+    states = nw.concat([rows.filter(nw.col("_op") != columns.PRESENT), *[_gone(rows, heads, b, key) for b in images]], how="diagonal")
+    joined = states.join(heads.select(*key, _h_hash="_hash", _h_clamp="_clamp"), on=key, how="left")
+    joined = joined.filter(~(nw.col("_snapshot") & (nw.col("_hash") == nw.col("_h_hash")).fill_null(value=False)))
+    ahead = nw.lit(value=True) if work.high is None else nw.col("_seq") > work.high
+    beyond = nw.col("_h_clamp").is_null() | (nw.col("_effective_at") > nw.col("_h_clamp"))
+    late = joined.filter(~(ahead & beyond)).select(key).unique()
+    return Split(joined.drop("_h_hash", "_h_clamp").join(late, on=key, how="anti"), late)
+
+
+def _gone(rows: Frame, heads: Frame, image: Batch, key: list[str]) -> Frame:
+    """Deletes that a full image implies for the live keys it lacks."""
+    here = rows.filter(nw.col("_snapshot")).select(key)
+    alive = nw.concat([heads.select(key), rows.filter((nw.col("_op") == columns.UPSERT) & ~nw.col("_snapshot")).select(key)]).unique()
+    instant = nw.Datetime("us", "UTC")
+    return alive.join(here, on=key, how="anti").with_columns(
+        _seq=nw.lit(image.position, nw.Int64), _snapshot=nw.lit(value=True), _op=nw.lit(columns.DELETE), _hash=nw.lit(columns.ABSENT),
+        _seen_at=nw.lit(image.seen_at).cast(instant), _effective_at=nw.lit(image.effective_at).cast(instant), _batch_id=nw.lit(image.batch_id))

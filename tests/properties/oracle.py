@@ -1,0 +1,57 @@
+"""The law of history in plain Python, written from its words: imports nothing of the platform."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """A change row: `value` is the whole row, None for a delete."""
+
+    key: tuple
+    seq: int
+    snapshot: bool
+    seen: int
+    value: tuple | None
+    effective: int
+
+
+def history(rows: Iterable[Row], snapshots: Iterable[tuple[int, int]], order_of: dict[tuple, str]) -> set[tuple]:
+    """Versions (key, value, from, to) of the rows; `snapshots` are (position, seen), effective when seen.
+
+    `order_of` gives a value's place among rows that are equal in everything before it.
+    """
+    winner: dict[int, int] = {}
+    for position, seen in snapshots:
+        winner[position] = max(seen, winner.get(position, seen))
+    facts = defaultdict(set)
+    for row in rows:
+        if not row.snapshot or winner[row.seq] == row.seen:
+            facts[row.key].add(row)
+    out: set[tuple] = set()
+    for key, mine in facts.items():
+        there = {row.seq for row in mine if row.snapshot}
+        gone = {Row(key, p, True, seen, None, seen) for p, seen in winner.items() if p not in there}
+        out |= _versions(key, sorted(mine | gone, key=lambda r: _place(r, order_of)))
+    return out
+
+
+def _place(row: Row, order_of: dict[tuple, str]) -> tuple:
+    alive = row.value is not None
+    return (row.seq, row.snapshot, row.seen, alive, order_of[row.key, row.value] if alive else "", row.effective)
+
+
+def _versions(key: tuple, rows: list[Row]) -> set[tuple]:
+    state, clock, timeline = None, None, []
+    for row in rows:
+        if row.value == state:
+            continue
+        state, clock = row.value, row.effective if clock is None else max(clock, row.effective)
+        if timeline and timeline[-1][0] == clock:
+            timeline.pop()
+        timeline.append((clock, row.value))
+    merged = [point for n, point in enumerate(timeline) if point[1] != (timeline[n - 1][1] if n else None)]
+    ends = [point[0] for point in merged[1:]] + [None]
+    return {(key, value, start, end) for (start, value), end in zip(merged, ends, strict=True) if value is not None}
