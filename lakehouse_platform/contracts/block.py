@@ -1,0 +1,126 @@
+"""What may stand under the `lakehouse` custom property and in a quality rule: the words that the platform adds to the standard."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from lakehouse_platform.contracts.contract import Capture, Drift
+from lakehouse_platform.contracts.strict import Closed
+
+Mode = Annotated[Capture, Field(strict=False)]
+Text = Annotated[str, Field(min_length=1)]
+Texts = Annotated[list[Text], Field(min_length=1)]
+
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, int | float) else value
+
+
+Value = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
+"""A text or a number; what it means depends on the column's type."""
+
+
+class SourceBlock(Closed):
+    """Where the rows come from."""
+
+    connection: Text
+    """Name of a connection in the environment."""
+    table: Text
+    """`schema.table` at the source."""
+
+
+class LogBlock(Closed):
+    """The log table behind `change_log`."""
+
+    table: Text
+    """`schema.table` at the source."""
+    position: Text
+    """Integer column whose order is the order of a key's changes."""
+    operation: Text
+    """Column that says what was done."""
+    changed_at: Text
+    """Column with the instant of the change."""
+    delete_values: Texts = Field(default=["D"])
+    """What `operation` says of a delete."""
+
+
+class GuardBlock(Closed):
+    """When a full image is too small to be believed."""
+
+    min_rows: Annotated[int, Field(ge=0)] = 1
+    max_shrink: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Greatest share of rows that may be gone since the last image, 0 to 1."""
+
+
+class CaptureBlock(Closed):
+    """How changes are taken from the source."""
+
+    mode: Mode
+    column: Text | None = None
+    """window: physical name of the event time."""
+    effective_at: Text | None = None
+    """snapshot, row_version: physical name of the column that says when a change became true."""
+    deletes: Literal["reconcile"] | None = None
+    """row_version: read the keys too, so that hard deletes are seen."""
+    log: LogBlock | None = None
+    """change_log: where the changes are."""
+    guard: GuardBlock | None = None
+    """snapshot, row_version with reconciled deletes."""
+
+
+class StepsBlock(Closed):
+    """The hatch: a file beside the contract that replaces one step."""
+
+    extract: Text | None = None
+    """An SQL file."""
+    standardise: Text | None = None
+    """A Python file."""
+
+
+class DomoBlock(Closed):
+    """The Domo dataset that a mart becomes."""
+
+    dataset: Text
+    """Title in Domo."""
+    description: str = ""
+    tags: list[Text] = Field(default=[])
+
+
+class LakehouseBlock(Closed):
+    """What the standard has no word for."""
+
+    source: SourceBlock | None = None
+    model: Text | None = None
+    """dbt model, for a mart."""
+    capture: CaptureBlock | None = None
+    history: Literal["scd2", "none"] | None = None
+    """scd2 where the table has a key, if nothing is said."""
+    drift: Annotated[Drift, Field(strict=False)] | None = None
+    """evolve, if nothing is said."""
+    steps: StepsBlock | None = None
+    domo: DomoBlock | None = None
+
+
+class Arguments(Closed):
+    """A rule of the table's may name its column."""
+
+    properties: Texts | None = None
+
+
+class InvalidArguments(Arguments):
+    """What makes a value valid."""
+
+    valid_values: Annotated[list[Value], Field(min_length=1)] | None = Field(default=None, alias="validValues")
+    pattern: Text | None = None
+    """The whole value must match it."""
+    minimum: Value | None = None
+    """Least value, in the column's type."""
+    maximum: Value | None = None
+
+
+class MissingArguments(Arguments):
+    """Texts that stand for a missing value; NULL always does."""
+
+    missing_values: Texts | None = Field(default=None, alias="missingValues")
