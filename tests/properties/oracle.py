@@ -53,5 +53,5 @@ def _versions(key: tuple, rows: list[Row]) -> set[tuple]:
             timeline.pop()
         timeline.append((clock, row.value))
     merged = [point for n, point in enumerate(timeline) if point[1] != (timeline[n - 1][1] if n else None)]
-    ends = [point[0] for point in merged[1:]] + [None]
+    ends = [*(point[0] for point in merged[1:]), None][: len(merged)]
     return {(key, value, start, end) for (start, value), end in zip(merged, ends, strict=True) if value is not None}
