@@ -1,0 +1,1 @@
+"""What runs tables without an orchestrator: a project joined with an environment."""

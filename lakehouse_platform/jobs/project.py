@@ -1,0 +1,105 @@
+"""A project: a lakehouse's folder joined with one environment. Everything in it is read when it is first used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from lakehouse_platform import contracts
+from lakehouse_platform.contracts.contract import Contract
+from lakehouse_platform.errors import ContractError, SourceError, UnknownName, did_you_mean
+from lakehouse_platform.settings import Environment, load_environment
+from lakehouse_platform.sources.base import Source
+from lakehouse_platform.zones.lake import Lake
+
+STATE = ".lakehouse"
+"""Folder of a project for what it makes and nobody commits."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A lakehouse's folder and the environment that it is bound to."""
+
+    folder: Path
+    """Absolute."""
+    environment_name: str
+
+    @classmethod
+    def open(cls, folder: Path, environment: str = "local") -> Project:
+        """The project in `folder`; nothing is read yet."""
+        return cls(folder.absolute(), environment)
+
+    @cached_property
+    def contracts(self) -> tuple[Contract, ...]:
+        """Every contract, by name. Raises ContractErrors with all that is wrong."""
+        return contracts.load(self.contracts_folder)
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The environment. Raises UnknownName or SettingsErrors."""
+        return load_environment(self.folder, self.environment_name)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake, on this machine's engine."""
+        from lakehouse_platform.engines.polars import PolarsEngine
+
+        return Lake(self.environment.lake.root, PolarsEngine())
+
+    @property
+    def contracts_folder(self) -> Path:
+        """Where the contracts lie."""
+        return self.folder / "assets" / "contracts"
+
+    @property
+    def marts_folder(self) -> Path:
+        """Where the dbt project lies."""
+        return self.folder / "assets" / "marts"
+
+    @property
+    def state(self) -> Path:
+        """Where what the project makes lies."""
+        return self.folder / STATE
+
+    @property
+    def home(self) -> Path:
+        """DAGSTER_HOME of the project."""
+        return self.state / "dagster"
+
+    @property
+    def tables(self) -> tuple[Contract, ...]:
+        """Contracts of tables that come from a source."""
+        return tuple(c for c in self.contracts if c.source is not None)
+
+    @property
+    def marts(self) -> tuple[Contract, ...]:
+        """Contracts of marts."""
+        return tuple(c for c in self.contracts if c.model is not None)
+
+    def contract(self, name: str) -> Contract:
+        """The contract called `domain.table`, or `table` where only one domain has it. Raises UnknownName."""
+        found = [c for c in self.contracts if name in (c.name, c.table)]
+        exact = [c for c in found if c.name == name]
+        if len(exact or found) == 1:
+            return (exact or found)[0]
+        if found:
+            raise UnknownName(f'"{name}" is a table of several domains. Say which: {", ".join(c.name for c in found)}.')
+        words = {c.table: c.name for c in self.contracts} if "." not in name else {c.name: c.name for c in self.contracts}
+        raise UnknownName(f'unknown table "{name}". {did_you_mean(name, words, noun="tables")}')
+
+    def source(self, connection: str) -> Source:
+        """A source database; it is connected to when it is read. Raises UnknownName for an unknown connection."""
+        from lakehouse_platform.sources.postgres import PostgresSource
+
+        bound = self.environment.connection(connection)
+        return PostgresSource(bound.uri.resolve, bound.time_zone)
+
+    def source_of(self, contract: Contract) -> Source:
+        """The source of a contract's table. Raises SourceError for a mart."""
+        if contract.source is None:
+            raise SourceError(f"{contract.name} is a mart: it is built from other tables and has no source")
+        try:
+            return self.source(contract.source.connection)
+        except UnknownName as error:
+            raise ContractError(f"{contract.path}: {error}") from error
