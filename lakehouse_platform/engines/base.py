@@ -58,6 +58,8 @@ class Table(Protocol):
         """Version last committed by a Delta transaction's application, None when it never was."""
     def scan(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> nw.LazyFrame[Any]:
         """The table's rows; `partitions` prunes by partition values."""
+    def count(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> int:
+        """Number of rows, by the log's own figures where it has them."""
     def append(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
         """Add rows in one commit, streaming."""
     def merge(self, changes: nw.LazyFrame[Any], *, key: Sequence[str], commit: Commit) -> MergeFigures:

@@ -80,6 +80,15 @@ class PolarsTable:
             frame = frame.filter(pl.col(name).is_in(wanted) if len(wanted) != 1 else pl.col(name) == wanted[0])
         return nw.from_native(frame)
 
+    def count(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> int:
+        """Number of rows of this version, from the log; files without a figure are counted themselves."""
+        files = pa.table(self._delta.get_add_actions(flatten=True)).to_pylist()
+        wanted = {f"partition.{name}": values for name, values in (partitions or {}).items()}
+        kept = [f["num_records"] for f in files if all(str(f[n]).lower() in map(str.lower, values) for n, values in wanted.items())]
+        if None in kept:
+            return int(cast("pl.LazyFrame", nw.to_native(self.scan(partitions=partitions))).select(pl.len()).collect().item())
+        return sum(kept)
+
     def append(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
         """Add rows in one commit, streaming a reader in bounded memory."""
         data = rows if isinstance(rows, pa.RecordBatchReader) else self._aligned(rows)
@@ -96,6 +105,7 @@ class PolarsTable:
         predicate = " AND ".join(f't."{name}" = s."{name}"' for name in key)
         kept = [c for c in source.columns if c != DROP]
         values = {f'"{c}"': f's."{c}"' for c in kept}
+        before = self.version
         faults.reach(f"{commit.point}.before")
         try:
             figures = (
@@ -108,6 +118,8 @@ class PolarsTable:
                 .when_not_matched_insert(values, predicate=f"NOT s.{DROP}")
                 .execute()
             )
+            if self.version == before and commit.transactions:
+                self._note(commit)
         except CommitFailedError as error:
             raise self._conflict(commit) from error
         faults.reach(f"{commit.point}.after")
@@ -122,6 +134,11 @@ class PolarsTable:
         except CommitFailedError as error:
             raise self._conflict(commit) from error
         faults.reach(f"{commit.point}.after")
+
+    def _note(self, commit: Commit) -> None:
+        """Commit the transactions alone: delta-rs commits nothing for a merge that changes no row, and they must not be lost."""
+        self._delta.create_write_transaction([], "append", self._delta.schema(), commit_properties=_commit_properties(commit))
+        self._delta.update_incremental()
 
     def _conflict(self, commit: Commit) -> CommitConflict:
         return CommitConflict(f"{self.uri}: {commit.point} was planned from version {self.version}, and another writer committed since")
