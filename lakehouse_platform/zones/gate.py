@@ -134,11 +134,16 @@ def _halting(contract: Contract, batches: Sequence[Batch], said: Mapping[str, Ve
 
 
 def _summary(day: str, said: Sequence[Verdict], halted: tuple[str, ...]) -> Judgement:
-    totals: dict[str, RuleResult] = {}
+    return Judgement(day, totals(said), sum(v.accepted for v in said), sum(v.quarantined for v in said), halted)
+
+
+def totals(said: Iterable[Verdict]) -> tuple[RuleResult, ...]:
+    """How each rule fared over several batches."""
+    found: dict[str, RuleResult] = {}
     for result in (r for v in said for r in v.results):
-        before = totals.get(result.rule, RuleResult(result.rule, result.on_failure, 0, 0))
-        totals[result.rule] = RuleResult(result.rule, result.on_failure, before.failed + result.failed, before.evaluated + result.evaluated)
-    return Judgement(day, tuple(totals.values()), sum(v.accepted for v in said), sum(v.quarantined for v in said), halted)
+        before = found.get(result.rule, RuleResult(result.rule, result.on_failure, 0, 0))
+        found[result.rule] = RuleResult(result.rule, result.on_failure, before.failed + result.failed, before.evaluated + result.evaluated)
+    return tuple(found.values())
 
 
 @dataclass(slots=True)
