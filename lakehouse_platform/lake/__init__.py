@@ -1,0 +1,1 @@
+"""DuckDB over the lake: queries for people, the scratch file of marts."""
