@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ _REPAIRS = 20
 _INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
 _OTHER_BASE = re.compile(r"0o[0-7]{1,400}|0x[0-9a-fA-F]{1,400}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_BARE = re.compile(r"[A-Za-z][\w ().,;/@+|-]*")
 _WORDS: dict[str, Scalar] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -63,6 +65,13 @@ def parse_document(text: str, file: Path, findings: Findings) -> Node | None:
             return None
         lines[trouble.line - 1], last = "\n", trouble.line
     return None
+
+
+def write_scalar(value: Scalar) -> str:
+    """The value as YAML would have it on one line, without quotes where it needs none."""
+    if isinstance(value, str) and _BARE.fullmatch(value) and _resolve(value) == value and value == value.strip():
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 class _Trouble(Exception):

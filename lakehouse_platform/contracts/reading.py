@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,13 @@ class Document:
 
     file: Path
     merged: Node
+    partial: bool = False
+    """Lines of it had to be left out."""
+
+    @property
+    def name(self) -> str:
+        """`domain.table`, by where the file lies."""
+        return f"{self.file.parent.name}.{self.file.stem}"
 
 
 def load(folder: Path) -> tuple[Contract, ...]:
@@ -35,26 +43,30 @@ def load(folder: Path) -> tuple[Contract, ...]:
 
 def check(folder: Path) -> tuple[tuple[Contract, ...], tuple[Problem, ...]]:
     """The valid contracts in the folder by name, and every problem by file and line."""
+    return check_documents(*read_documents(folder))
+
+
+def check_documents(documents: Iterable[Document], problems: Iterable[Problem]) -> tuple[tuple[Contract, ...], tuple[Problem, ...]]:
+    """The contracts of merged documents, and what is wrong with them beside the problems that are known already."""
     from lakehouse_platform.contracts.assembly import assemble
 
-    documents, problems = read_documents(folder)
-    contracts = []
+    contracts, found = [], set(problems)
     ids: dict[str, Path] = {}
-    for document, partial in documents:
-        findings = Findings(partial=partial)
+    for document in documents:
+        findings = Findings(partial=document.partial)
         contract = assemble(document.merged, document.file, findings)
         _check_id(document, ids, findings)
-        problems += findings.found
+        found |= set(findings.found)
         contracts += [contract] if contract is not None and not findings.found else []
-    return tuple(sorted(contracts, key=lambda c: c.name)), tuple(sorted(set(problems)))
+    return tuple(sorted(contracts, key=lambda c: c.name)), tuple(sorted(found))
 
 
-def read_documents(folder: Path) -> tuple[list[tuple[Document, bool]], list[Problem]]:
-    """Every contract's merged document, and whether lines of it had to be left out; and what is wrong with files as YAML."""
+def read_documents(folder: Path) -> tuple[list[Document], list[Problem]]:
+    """Every contract's merged document, and what is wrong with files as YAML."""
     if not folder.is_dir():
         raise ContractError(f'there is no folder "{folder}". A lakehouse keeps its contracts in assets/contracts.')
     problems: list[Problem] = []
-    documents: list[tuple[Document, bool]] = []
+    documents: list[Document] = []
     for entry in sorted(folder.iterdir()):
         if entry.is_dir() and not entry.name.startswith((".", "__")):
             documents += _read_domain(entry, problems)
@@ -63,7 +75,7 @@ def read_documents(folder: Path) -> tuple[list[tuple[Document, bool]], list[Prob
     return documents, problems
 
 
-def _read_domain(folder: Path, problems: list[Problem]) -> list[tuple[Document, bool]]:
+def _read_domain(folder: Path, problems: list[Problem]) -> list[Document]:
     files = sorted(path for path in folder.rglob("*.y*ml") if path.suffix in (".yaml", ".yml"))
     defaults, findings = _read_defaults(folder / DEFAULTS), Findings()
     problems += defaults[1].found
@@ -76,7 +88,7 @@ def _read_domain(folder: Path, problems: list[Problem]) -> list[tuple[Document, 
         findings.found += own.found
         if node is not None:
             merged = merge(defaults[0], node)
-            documents.append((Document(file, merged), own.partial or defaults[1].partial))
+            documents.append(Document(file, merged, own.partial or defaults[1].partial))
     problems += findings.found
     return documents
 

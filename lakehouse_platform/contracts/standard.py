@@ -148,6 +148,8 @@ def _alternatives(error: ValidationError, key: str) -> str:
 
 def wrong_type(key: str, value: object, wanted: str) -> str:
     """Sentence that says what kind of value a key takes instead of the one it has."""
+    if wanted == _TYPES["object"] and not isinstance(value, list):
+        return f"{_named(key)} must be {wanted}."  # The value may be a secret that belongs elsewhere.
     hint = " Put quotes around it." if wanted == "a text" and isinstance(value, bool | int | float) else ""
     return f"{_named(key)} must be {wanted}, not {shown(value)}.{hint}"
 

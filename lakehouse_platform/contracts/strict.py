@@ -82,7 +82,8 @@ def _message(details: ErrorDetails, key: str, node: Node) -> str:
     if kind in _WANTED:
         return wrong_type(key, details["input"], _WANTED[kind])
     if kind == "value_error":
-        return str(context["error"])
+        message = str(context["error"])
+        return message if message.endswith(".") else f"{message}."
     text = details["msg"].removeprefix("Input ")
     return f'"{key}" {text}, not {shown(details["input"])}.'
 
