@@ -1,0 +1,1 @@
+"""What leaves the lake's inner zones: marts into Curated, datasets into Domo."""

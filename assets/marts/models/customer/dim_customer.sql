@@ -1,0 +1,1 @@
+{{ dimension(source('hds_customer', 'customer'), 'customer_id', ['customer_name', 'segment', 'region', 'is_vip']) }}
