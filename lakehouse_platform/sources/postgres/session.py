@@ -161,11 +161,17 @@ def _unreachable(error: Exception, connection: str) -> LakehouseError:
 
 
 def _refused(error: Exception, place: str) -> LakehouseError:
-    state = getattr(error, "sqlstate", None)
+    state = getattr(error, "sqlstate", None) or ""
     if state == _NOT_LOCKABLE:
         return _NotLockable(place)
-    if state is None or state.startswith(_PASSING):
+    if state.startswith(_PASSING) if state else not _failed_on_a_row(str(error)):
         cause = f"SQLSTATE {state}" if state else "connection lost"
         return SourceUnavailable(f"{place} was not read to its end: the database broke off ({cause}). Run it again.")
-    meaning = _MEANINGS.get(state, f"cannot be read: the database refused the query (SQLSTATE {state}). Try the query there to see why")
+    number = f" (SQLSTATE {state})" if state else ""
+    meaning = _MEANINGS.get(state, f"cannot be read: the database failed on the query or on one of its rows{number}. Its own log says why")
     return SourceError(f"{place} {meaning}.")
+
+
+def _failed_on_a_row(message: str) -> bool:
+    """Whether the server failed half-way and will again: in the midst of a stream the driver passes on no SQLSTATE, only text."""
+    return "ERROR:" in message and "canceling" not in message
