@@ -1,0 +1,1 @@
+"""Drift: where a source's schema leaves its contract."""

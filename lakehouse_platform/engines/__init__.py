@@ -1,0 +1,1 @@
+"""Engines: dataframes and Delta commits, one module an engine."""

@@ -1,4 +1,7 @@
-"""What an engine does for the zones. Zone logic is written once over narwhals frames; an engine reads, writes and does what narwhals cannot."""
+"""What an engine does for the zones.
+
+Zone logic is written once over narwhals frames; an engine reads, writes and does what narwhals cannot.
+"""
 
 from __future__ import annotations
 
@@ -51,9 +54,11 @@ class Table(Protocol):
     """A Delta table at one version. Commits are made against that version and raise CommitConflict if they cannot be."""
 
     @property
-    def uri(self) -> str: ...
+    def uri(self) -> str:
+        """Where it lies."""
     @property
-    def version(self) -> int: ...
+    def version(self) -> int:
+        """The Delta version."""
     def transaction(self, application: str) -> int | None:
         """Version last committed by a Delta transaction's application, None when it never was."""
     def scan(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> nw.LazyFrame[Any]:
@@ -63,7 +68,7 @@ class Table(Protocol):
     def append(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
         """Add rows in one commit, streaming."""
     def merge(self, changes: nw.LazyFrame[Any], *, key: Sequence[str], commit: Commit) -> MergeFigures:
-        """Upsert by `key` the rows of `changes`; a row whose `_drop` is true deletes its key instead. One commit, pruned by literal key bounds."""
+        """Upsert by `key` the rows of `changes`; a row whose `_drop` is true deletes its key instead. One commit, pruned by key bounds."""
     def replace(self, rows: nw.LazyFrame[Any], commit: Commit) -> None:
         """All rows anew in one commit."""
 
@@ -73,15 +78,18 @@ class Engine(Protocol):
 
     name: str
 
-    def exists(self, uri: str) -> bool: ...
+    def exists(self, uri: str) -> bool:
+        """Whether there is a table."""
     def create(self, spec: TableSpec) -> None:
         """Create the table where there is none; adds columns of `spec` that an existing one lacks."""
     def open(self, uri: str) -> Table:
         """Newest version. Raises UnknownName where there is no table."""
     def schema(self, columns: Mapping[str, LakeType]) -> pa.Schema:
         """Arrow schema of lake columns."""
-    def frame(self, table: pa.Table) -> nw.LazyFrame[Any]: ...
-    def collect(self, frame: nw.LazyFrame[Any]) -> pa.Table: ...
+    def frame(self, table: pa.Table) -> nw.LazyFrame[Any]:
+        """An Arrow table as a frame."""
+    def collect(self, frame: nw.LazyFrame[Any]) -> pa.Table:
+        """Compute a frame."""
     def persist(self, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         """Compute once, so that several uses do not repeat the work."""
     def fingerprint(self, frame: nw.LazyFrame[Any], columns: Mapping[str, LakeType], *, into: str) -> nw.LazyFrame[Any]:

@@ -148,7 +148,7 @@ class PolarsTable:
 
     def _typed(self, rows: pl.DataFrame, *, extra: str | None) -> pa.Table:
         """The rows in the table's own column order and types, absent columns NULL: delta-rs matches neither for us."""
-        schema = pa.schema(self._delta.schema())
+        schema = pa.schema(cast("Any", self._delta.schema()))
         if extra is not None:
             schema = schema.append(pa.field(extra, pa.bool_()))
         table = rows.to_arrow()

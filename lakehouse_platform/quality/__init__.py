@@ -1,0 +1,1 @@
+"""Quality rules, as the gate applies them."""

@@ -73,8 +73,8 @@ def raw_rows(lake: Lake, contract: Contract, table: Table, batches: Sequence[Bat
 
 def verdicts(lake: Lake, table: Table) -> tuple[Verdict, ...]:
     """Every verdict ever given, in the order of partitions and judgements."""
-    held = lake.engine.collect(table.scan(partitions={"_kind": [columns.BATCH]}).select("_partition", "judgement", "_batch_id", "verdict"))
-    found = [_verdict(row) for row in held.to_pylist()]
+    said = table.scan(partitions={"_kind": [columns.BATCH]}).select("_partition", "judgement", "_batch_id", "verdict")
+    found = [_verdict(row) for row in lake.engine.collect(said).to_pylist()]
     return tuple(sorted(found, key=lambda v: (v.partition, v.judgement, v.batch_id)))
 
 
@@ -100,7 +100,8 @@ def judge(lake: Lake, contract: Contract, day: str) -> Judgement:
         ledger, given = read_ledger(lake, raw), verdicts(lake, gate)
         of_day = ledger.of(day)
         if not of_day:
-            raise NotExtractable(f"{contract.name}: Raw has no batch of {day}. Materialize raw/{contract.domain}/{contract.table} for it first.")
+            where = f"raw/{contract.domain}/{contract.table}"
+            raise NotExtractable(f"{contract.name}: Raw has no batch of {day}. Materialize {where} for it first.")
         standing_now = {v.batch_id: v for v in given if v.rules_version == contract.rules_version and v.shape == contract.shape}
         new = [b for b in of_day if b.batch_id not in standing_now]
         kept = [standing_now[b.batch_id] for b in of_day if b.batch_id in standing_now]
@@ -160,8 +161,9 @@ class _Court:
         """Figures of one batch; reads its rows once."""
         frame = self._states(batch)
         rules = rules_of(self.contract)
+        counts = [nw.col(flag(r.name)).cast(nw.Int64).sum().alias(r.name) for r in rules if r.metric is not Metric.ROW_COUNT]
         flagged = self.lake.engine.collect(frame.select(
-            nw.len().alias("_rows"), *[nw.col(flag(r.name)).cast(nw.Int64).sum().alias(r.name) for r in rules if r.metric is not Metric.ROW_COUNT],
+            nw.len().alias("_rows"), *counts,
             nw.any_horizontal(*_held_flags(rules), ignore_nulls=True).cast(nw.Int64).sum().alias("_held"))).to_pylist()[0]
         count, held = flagged["_rows"], flagged["_held"] or 0
         results = tuple(RuleResult(r.name, r.on_failure, _failed(r, flagged, count), count) for r in rules)
@@ -189,8 +191,7 @@ class _Court:
 
     def _held_rows(self, batch: Batch) -> Frame:
         frame = self.lake.engine.persist(self._states(batch))
-        parts = [self._held_by(frame, rule) for rule in rules_of(self.contract) if rule.on_failure is OnFailure.QUARANTINE and rule.metric is not Metric.ROW_COUNT]
-        return nw.concat(parts, how="diagonal")
+        return nw.concat([self._held_by(frame, rule) for rule in _quarantining(rules_of(self.contract))], how="diagonal")
 
     def _held_by(self, frame: Frame, rule: Rule) -> Frame:
         return frame.filter(nw.col(flag(rule.name))).select(
@@ -199,9 +200,12 @@ class _Court:
             rule_version=nw.lit(self.contract.rules_version), key=_key_text(self.contract), reason=nw.lit(reason(rule)))
 
 
+def _quarantining(rules: Sequence[Rule]) -> list[Rule]:
+    return [r for r in rules if r.on_failure is OnFailure.QUARANTINE and r.metric is not Metric.ROW_COUNT]
+
+
 def _held_flags(rules: Sequence[Rule]) -> list[nw.Expr]:
-    held = [nw.col(flag(r.name)) for r in rules if r.on_failure is OnFailure.QUARANTINE and r.metric is not Metric.ROW_COUNT]
-    return held or [nw.lit(value=False)]
+    return [nw.col(flag(r.name)) for r in _quarantining(rules)] or [nw.lit(value=False)]
 
 
 def _failed(rule: Rule, flagged: Mapping[str, Any], count: int) -> int:
@@ -232,7 +236,8 @@ def quarantine(lake: Lake, contract: Contract) -> pa.Table:
     """Rows that are held back now: partition, batch, row, key, rule and reason; classified key parts are masked."""
     table = lake.gate(contract)
     last = {v.batch_id: v.judgement for v in verdicts(lake, table)}
-    held = lake.engine.collect(table.scan(partitions={"_kind": [HELD_ROW]}).select("_partition", "_batch_id", "_row", "key", "rule", "reason", "judgement"))
+    rows = table.scan(partitions={"_kind": [HELD_ROW]})
+    held = lake.engine.collect(rows.select("_partition", "_batch_id", "_row", "key", "rule", "reason", "judgement"))
     counts = [last.get(row["_batch_id"]) == row["judgement"] for row in held.to_pylist()]
     return held.filter(pa.array(counts, pa.bool_())).drop_columns(["judgement"])
 

@@ -48,7 +48,8 @@ def merge(lake: Lake, contract: Contract, day: str) -> HistoryMerged:
     Raises ContractError for a table that keeps no history, NotExtractable or GateHalted where there is nothing to take in.
     """
     if not contract.keeps_history:
-        raise ContractError(f"{contract.name} keeps no history: {'its contract says so' if contract.key else 'it has no key to follow a row by'}.")
+        why = "its contract says so" if contract.key else "it has no key to follow a row by"
+        raise ContractError(f"{contract.name} keeps no history: {why}.")
     for _ in range(ATTEMPTS):
         table = lake.hds(contract)
         work = work_of(lake, contract, Zone.HDS, table, day)

@@ -108,8 +108,8 @@ def work_of(lake: Lake, contract: Contract, zone: str, table: Table, day: str) -
         raise NotExtractable(f"{contract.name}: Raw has no batch of {day}. Materialize raw/{where} for it first.")
     judgement = ledger_table.transaction(gate.application(day))
     if judgement is None:
-        raise GateHalted(f"{contract.name}: the gate has let nothing of {day} through. Materialize ods/{where} for it and look at its checks.")
-    taken = {day_: version for day_ in {v.partition for v in given} if (version := table.transaction(application(zone, day_))) is not None}
+        raise GateHalted(f"{contract.name}: the gate let nothing of {day} through. Materialize ods/{where} for it and look at its checks.")
+    taken = {d: version for d in {v.partition for v in given} if (version := table.transaction(application(zone, d))) is not None}
     return Work(lake, contract, zone, day, raw, ledger, judgement,
                 gate.standing(given, taken), gate.standing(given, {**taken, day: judgement}))
 
@@ -153,4 +153,5 @@ def _gone(rows: Frame, heads: Frame, image: Batch, key: list[str]) -> Frame:
     instant = nw.Datetime("us", "UTC")
     return alive.join(here, on=key, how="anti").with_columns(
         _seq=nw.lit(image.position, nw.Int64), _snapshot=nw.lit(value=True), _op=nw.lit(columns.DELETE), _hash=nw.lit(columns.ABSENT),
-        _seen_at=nw.lit(image.seen_at).cast(instant), _effective_at=nw.lit(image.effective_at).cast(instant), _batch_id=nw.lit(image.batch_id))
+        _seen_at=nw.lit(image.seen_at).cast(instant), _effective_at=nw.lit(image.effective_at).cast(instant),
+        _batch_id=nw.lit(image.batch_id))

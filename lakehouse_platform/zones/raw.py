@@ -95,7 +95,8 @@ def _extract(lake: Lake, contract: Contract, source: Source, table: Table, ledge
     with source.read(Request(contract, window, ledger.cursor, only_window=past)) as reading:
         findings = drift_of(contract, reading)
         if findings and contract.drift is Drift.FREEZE:
-            raise DriftError(f"{contract.name}: {'; '.join(map(str, findings))}. The contract freezes its schema: change the contract, or the source.")
+            what = "; ".join(map(str, findings))
+            raise DriftError(f"{contract.name}: {what}. The contract freezes its schema: change the contract, or the source.")
         writer = _Writer(lake, contract, reading, ledger, window, day, run)
         commit = Commit("raw.append", {application(day): writer.ordinal}, {"lakehouse.batch": f"{day}#{writer.ordinal}"})
         try:

@@ -75,5 +75,5 @@ def _hatch(contract: Contract) -> Callable[[Frame], Frame]:
 def _load(path: Path) -> Callable[[Frame], Frame]:
     step = runpy.run_path(str(path)).get("standardise")
     if not callable(step):
-        raise ContractError(f"{path}: has no function `standardise(rows)`; it takes a narwhals LazyFrame and returns one with the same columns")
+        raise ContractError(f"{path}: has no function `standardise(rows)`, from a narwhals LazyFrame to one with the same columns")
     return cast("Callable[[Frame], Frame]", step)

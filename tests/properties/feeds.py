@@ -28,7 +28,8 @@ def contract(**changes: object) -> Contract:
     values: dict[str, object] = {
         "domain": "finance", "table": "ledger", "version": "1.0.0", "description": "", "owner": "team:finance", "columns": columns,
         "key": KEY, "source": SourceTable("erp", "public", "ledger"), "model": None,
-        "capture": CaptureSpec(Capture.WINDOW, column="at", guard=SnapshotGuard(min_rows=0, max_shrink=1.0)), "keeps_history": True, "drift": Drift.EVOLVE, "rules": (),
+        "capture": CaptureSpec(Capture.WINDOW, column="at", guard=SnapshotGuard(min_rows=0, max_shrink=1.0)),
+        "keeps_history": True, "drift": Drift.EVOLVE, "rules": (),
         "freshness": None, "retention": None, "steps": {}, "publication": None, "tags": {}, "path": Path("ledger.yaml"),
         "fingerprint": "f", "shape": "s", "rules_version": "r",
     }
