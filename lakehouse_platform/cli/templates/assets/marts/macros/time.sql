@@ -1,0 +1,22 @@
+{# The business's days and the lake's instants. #}
+
+{# Day, in the business's time zone, of an instant. #}
+{% macro business_day(instant) %}{{ return(adapter.dispatch('business_day')(instant)) }}{% endmacro %}
+
+{% macro default__business_day(instant) -%}
+    cast({{ instant }} at time zone '{{ var("time_zone") }}' as date)
+{%- endmacro %}
+
+{# Instant at which a day begins in the business's time zone. #}
+{% macro midnight(day) %}{{ return(adapter.dispatch('midnight')(day)) }}{% endmacro %}
+
+{% macro default__midnight(day) -%}
+    (cast({{ day }} as timestamp) at time zone '{{ var("time_zone") }}')
+{%- endmacro %}
+
+{# The day after. #}
+{% macro next_day(day) %}{{ return(adapter.dispatch('next_day')(day)) }}{% endmacro %}
+
+{% macro default__next_day(day) -%}
+    cast({{ day }} + interval '1' day as date)
+{%- endmacro %}
