@@ -123,4 +123,4 @@ class InvalidArguments(Arguments):
 class MissingArguments(Arguments):
     """Texts that stand for a missing value; NULL always does."""
 
-    missing_values: Texts | None = Field(default=None, alias="missingValues")
+    missing_values: Annotated[list[str], Field(min_length=1)] | None = Field(default=None, alias="missingValues")

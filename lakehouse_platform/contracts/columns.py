@@ -127,8 +127,9 @@ def _physical_type(node: Node, findings: Findings) -> PhysicalType | None:
     try:
         physical = parse_type(at.string)
     except ContractError as error:
-        prefix = "" if "type" in str(error).split(".")[0] else f'type "{at.string}": '
-        findings.add(at, prefix + str(error))
+        message = str(error)
+        named = message.startswith(("unknown", "cannot"))
+        findings.add(at, message if named else f'column type "{at.string}": {message}.')
         return None
     logical = node.get("logicalType")
     allowed = logical_types(physical)

@@ -55,11 +55,10 @@ def parse_document(text: str, file: Path, findings: Findings) -> Node | None:
         if not isinstance(trouble, _Trouble):
             findings.found += found.found
             return trouble
-        # What follows on the next line is nearly always the same mistake.
-        if trouble.line > last + 1 or not findings.partial:
-            findings.at(file, trouble.line, trouble.message)
-        elif not trouble.tab:
+        # What the parser stumbles over on the next line is nearly always the same mistake.
+        if findings.partial and trouble.line <= last + 1 and not trouble.certain:
             return None
+        findings.at(file, trouble.line, trouble.message)
         findings.partial = True
         if not 1 <= trouble.line <= len(lines) or not lines[trouble.line - 1].strip():
             return None
@@ -77,8 +76,8 @@ def write_scalar(value: Scalar) -> str:
 class _Trouble(Exception):
     """A place where the text stops being a YAML document that we take."""
 
-    def __init__(self, line: int, message: str, *, tab: bool = False) -> None:
-        self.line, self.message, self.tab = line, message, tab
+    def __init__(self, line: int, message: str, *, certain: bool = False) -> None:
+        self.line, self.message, self.certain = line, message, certain
 
 
 def _attempt(text: str, file: Path, findings: Findings) -> Node | _Trouble | None:
@@ -106,11 +105,11 @@ def _explain(error: object, text: str) -> _Trouble:
     line = mark.line + 1 if mark is not None else 1
     written = text.splitlines()[line - 1] if line <= len(text.splitlines()) else ""
     if "\t" in written[: len(written) - len(written.lstrip())] or "'\\t'" in problem:
-        return _Trouble(line, "a tab is used for indentation. YAML takes spaces only.", tab=True)
+        return _Trouble(line, "a tab is used for indentation. YAML takes spaces only.", certain=True)
     start = getattr(error, "context_mark", None)
     if start is not None and ("unexpected end of stream" in problem or "<stream end>" in problem or "expected ',' or" in problem):
         line = start.line + 1
-        return _Trouble(line, "a quote or bracket that is opened here is never closed.")
+        return _Trouble(line, "a quote or bracket that is opened here is never closed.", certain=True)
     return _Trouble(line, f"is not valid YAML: {problem}.")
 
 

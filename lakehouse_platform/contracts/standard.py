@@ -119,7 +119,8 @@ def _report(error: ValidationError, document: Node, findings: Findings) -> None:
         findings.unknown(document.find(path[:-1]), str(path[-1]), cast("list[str]", error.validator_value))
     elif error.validator == "required":
         missing = next(key for key in cast("list[str]", error.validator_value) if error.message.startswith(repr(key)))
-        findings.missing(node, missing)
+        # The standard's conditions on logicalType hold where there is none too, and the last of them asks for `map`.
+        findings.missing(node, "logicalType" if missing == "map" and node.get("logicalType") is None else missing)
     else:
         findings.add(node, _message(error), absent=error.validator in ("oneOf", "minItems"))
 
@@ -134,7 +135,7 @@ def _message(error: ValidationError) -> str:
     if error.validator == "type":
         names = [value] if isinstance(value, str) else cast("list[str]", value)
         return wrong_type(key, error.instance, " or ".join(_TYPES[name] for name in names))
-    return f"{_named(key)}: {error.message}."
+    return f"{named(key)}: {error.message}."
 
 
 def _alternatives(error: ValidationError, key: str) -> str:
@@ -149,9 +150,9 @@ def _alternatives(error: ValidationError, key: str) -> str:
 def wrong_type(key: str, value: object, wanted: str) -> str:
     """Sentence that says what kind of value a key takes instead of the one it has."""
     if wanted == _TYPES["object"] and not isinstance(value, list):
-        return f"{_named(key)} must be {wanted}."  # The value may be a secret that belongs elsewhere.
+        return f"{named(key)} must be {wanted}."  # The value may be a secret that belongs elsewhere.
     hint = " Put quotes around it." if wanted == "a text" and isinstance(value, bool | int | float) else ""
-    return f"{_named(key)} must be {wanted}, not {shown(value)}.{hint}"
+    return f"{named(key)} must be {wanted}, not {shown(value)}.{hint}"
 
 
 def shown(value: object) -> str:
@@ -163,5 +164,6 @@ def shown(value: object) -> str:
     return f'"{text}"' if isinstance(value, str) else text
 
 
-def _named(key: str) -> str:
+def named(key: str) -> str:
+    """How a message calls the value under the key."""
     return f"entry {int(key) + 1} of this list" if key.isdigit() else key if key == "the file" else f'"{key}"'

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from lakehouse_platform.contracts.nodes import Node
 from lakehouse_platform.contracts.problems import Findings
-from lakehouse_platform.contracts.standard import shown, wrong_type
+from lakehouse_platform.contracts.standard import named, shown, wrong_type
 from lakehouse_platform.errors import did_you_mean
 
 _WANTED = {
@@ -84,8 +84,10 @@ def _message(details: ErrorDetails, key: str, node: Node) -> str:
     if kind == "value_error":
         message = str(context["error"])
         return message if message.endswith(".") else f"{message}."
+    if kind in ("string_too_short", "too_short"):
+        return f"{named(key)} must not be empty."
     text = details["msg"].removeprefix("Input ")
-    return f'"{key}" {text}, not {shown(details["input"])}.'
+    return f'{named(key)} {text}, not {shown(details["input"])}.'
 
 
 def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -47,7 +47,7 @@ def check_pattern(node: Node, column: Column | None, findings: Findings) -> None
     try:
         re.compile(node.text)
     except (re.error, RecursionError, OverflowError) as error:
-        findings.add(node, f"is not a regular expression: {error}.")
+        findings.add(node, f'"{node.text}" is not a regular expression: {error}.')
         return
     if (found := _NOT_REGULAR.search(node.text)) is not None:
         findings.add(node, f'"{found[1]}" is not taken: the engines know no look-around and no back-references.')

@@ -1,0 +1,163 @@
+"""Every key that the platform adds to the standard, or reads from it, changes the Contract."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from lakehouse_platform.contracts.block import CaptureBlock, DomoBlock, GuardBlock, LakehouseBlock, LogBlock, SourceBlock, StepsBlock
+from lakehouse_platform.contracts.contract import Capture, CaptureSpec, ChangeLog, Drift, Metric, OnFailure, Publication, Rule
+from lakehouse_platform.contracts.contract import SnapshotGuard as Guard
+from lakehouse_platform.contracts.contract import SourceTable
+from tests.core.contract_cases import COLUMNS, HEADING, SNAPSHOT, contract, document, rule
+
+SOURCE = "source: {connection: erp, table: sales.orders}\n      "
+MART = "model: fct_orders\n      domo: {dataset: Orders, description: All of them, tags: [sales, daily]}"
+LOG = "{table: audit.orders_log, position: log_id, operation: op, changed_at: logged_at, delete_values: [DEL, X]}"
+
+
+def test_source_names_connection_and_table(tmp_path: Path) -> None:
+    read = contract(tmp_path, document())
+    assert (read.source, read.model) == (SourceTable("erp", "sales", "orders"), None)
+
+
+def test_model_makes_a_mart(tmp_path: Path) -> None:
+    read = contract(tmp_path, document(block="model: fct_orders"))
+    assert (read.source, read.model, read.capture, read.keeps_history) == (None, "fct_orders", None, False)
+
+
+@pytest.mark.parametrize(("capture", "expected"), [
+    ("{mode: snapshot, guard: {min_rows: 10, max_shrink: 0.2}}", CaptureSpec(Capture.SNAPSHOT, guard=Guard(10, 0.2))),
+    ("{mode: snapshot, effective_at: PlacedAt}", CaptureSpec(Capture.SNAPSHOT, effective_at="PlacedAt")),
+    ("{mode: row_version}", CaptureSpec(Capture.ROW_VERSION)),
+    ("{mode: row_version, effective_at: PlacedAt}", CaptureSpec(Capture.ROW_VERSION, effective_at="PlacedAt")),
+    ("{mode: row_version, deletes: reconcile}", CaptureSpec(Capture.ROW_VERSION, reconcile_deletes=True)),
+    ("{mode: window, column: PlacedAt}", CaptureSpec(Capture.WINDOW, column="PlacedAt")),
+    (f"{{mode: change_log, log: {LOG}}}",
+     CaptureSpec(Capture.CHANGE_LOG, log=ChangeLog("audit", "orders_log", "log_id", "op", "logged_at", ("DEL", "X")))),
+])  # fmt: skip
+def test_capture(tmp_path: Path, capture: str, expected: CaptureSpec) -> None:
+    assert contract(tmp_path, document(block=f"{SOURCE}capture: {capture}")).capture == expected
+
+
+def test_log_takes_d_for_a_delete_if_nothing_is_said(tmp_path: Path) -> None:
+    log = "{table: audit.orders_log, position: log_id, operation: op, changed_at: logged_at}"
+    capture = contract(tmp_path, document(block=f"{SOURCE}capture: {{mode: change_log, log: {log}}}")).capture
+    assert capture is not None
+    assert capture.log is not None
+    assert capture.log.delete_values == ("D",)
+
+
+@pytest.mark.parametrize(("extra", "kept"), [("", True), ("history: scd2", True), ("history: none", False)])
+def test_history(tmp_path: Path, *, extra: str, kept: bool) -> None:
+    assert contract(tmp_path, document(block=f"{SNAPSHOT}\n      {extra}")).keeps_history is kept
+
+
+def test_keyless_table_keeps_no_history(tmp_path: Path) -> None:
+    read = contract(tmp_path, document(columns=COLUMNS.replace(", primaryKey: true", "")))
+    assert (read.key, read.keeps_history) == ((), False)
+
+
+@pytest.mark.parametrize(("extra", "drift"), [("", Drift.EVOLVE), *((f"drift: {drift}", drift) for drift in Drift)])
+def test_drift(tmp_path: Path, extra: str, drift: Drift) -> None:
+    assert contract(tmp_path, document(block=f"{SNAPSHOT}\n      {extra}")).drift is drift
+
+
+def test_steps_name_files_beside_the_contract(tmp_path: Path) -> None:
+    (tmp_path / "sales").mkdir()
+    files = {"extract": tmp_path / "sales" / "orders.sql", "standardise": tmp_path / "sales" / "orders.py"}
+    for file in files.values():
+        file.write_text("")
+    read = contract(tmp_path, document(block=f"{SNAPSHOT}\n      steps: {{standardise: orders.py, extract: orders.sql}}"))
+    assert read.steps == files
+
+
+def test_domo_publishes_a_mart(tmp_path: Path) -> None:
+    assert contract(tmp_path, document(block=MART)).publication == Publication("Orders", "All of them", ("sales", "daily"))
+
+
+def test_no_key_of_the_block_is_without_a_test() -> None:
+    known = {model.__name__: sorted(model.model_fields) for model in (
+        LakehouseBlock, SourceBlock, CaptureBlock, LogBlock, GuardBlock, StepsBlock, DomoBlock,
+    )}  # fmt: skip
+    assert known == {
+        "LakehouseBlock": ["capture", "domo", "drift", "history", "model", "source", "steps"],
+        "SourceBlock": ["connection", "table"],
+        "CaptureBlock": ["column", "deletes", "effective_at", "guard", "log", "mode"],
+        "LogBlock": ["changed_at", "delete_values", "operation", "position", "table"],
+        "GuardBlock": ["max_shrink", "min_rows"],
+        "StepsBlock": ["extract", "standardise"],
+        "DomoBlock": ["dataset", "description", "tags"],
+    }
+
+
+@pytest.mark.parametrize(("item", "expected"), [
+    ("{metric: nullValues, arguments: {properties: [amount]}, mustBe: 0, severity: halt}",
+     Rule("null_values_amount", Metric.NULL_VALUES, OnFailure.HALT, columns=("amount",))),
+    ("{name: status_known, metric: invalidValues, arguments: {properties: [status], validValues: [open, no, 010]}, mustBe: 0, severity: warn}",
+     Rule("status_known", Metric.INVALID_VALUES, OnFailure.WARN, columns=("status",), valid_values=("open", "no", "010"))),
+    ("{metric: invalidValues, arguments: {properties: [status], pattern: '[a-z]+'}, mustBe: 0, severity: quarantine}",
+     Rule("invalid_values_status", Metric.INVALID_VALUES, OnFailure.QUARANTINE, columns=("status",), pattern="[a-z]+")),
+    ("{metric: invalidValues, arguments: {properties: [amount], minimum: 0.10, maximum: 99}, mustBe: 0, severity: warn}",
+     Rule("invalid_values_amount", Metric.INVALID_VALUES, OnFailure.WARN, columns=("amount",), minimum="0.10", maximum="99")),
+    ("{metric: missingValues, arguments: {properties: [status], missingValues: ['', n/a]}, mustBe: 0, severity: quarantine}",
+     Rule("missing_values_status", Metric.MISSING_VALUES, OnFailure.QUARANTINE, columns=("status",), missing_values=("", "n/a"))),
+    ("{metric: duplicateValues, arguments: {properties: [status, amount]}, mustBe: 0, severity: halt}",
+     Rule("duplicate_values_status_amount", Metric.DUPLICATE_VALUES, OnFailure.HALT, columns=("status", "amount"))),
+    ("{name: positive, description: Above, type: custom, engine: sql, implementation: amount > 0, severity: quarantine}",
+     Rule("positive", Metric.EXPRESSION, OnFailure.QUARANTINE, expression="amount > 0", description="Above")),
+])  # fmt: skip
+def test_rule(tmp_path: Path, item: str, expected: Rule) -> None:
+    assert rule(tmp_path, item) == expected
+
+
+@pytest.mark.parametrize(("operator", "minimum", "maximum"), [
+    ("mustBe: 5", "5", "5"), ("mustBeGreaterThan: 5", "6", None), ("mustBeGreaterOrEqualTo: 5", "5", None),
+    ("mustBeLessThan: 5", None, "4"), ("mustBeLessOrEqualTo: 5", None, "5"), ("mustBeBetween: [1, 5]", "1", "5"),
+])  # fmt: skip
+def test_row_count_reads_the_standards_operators(tmp_path: Path, operator: str, minimum: str | None, maximum: str | None) -> None:
+    read = rule(tmp_path, f"{{metric: rowCount, {operator}, severity: halt}}")
+    assert read == Rule("row_count", Metric.ROW_COUNT, OnFailure.HALT, minimum=minimum, maximum=maximum)
+
+
+def test_rule_under_a_column_looks_at_that_column(tmp_path: Path) -> None:
+    columns = COLUMNS.replace("varchar(10)}", "varchar(10), quality: [{metric: nullValues, mustBe: 0, severity: warn}]}")
+    assert contract(tmp_path, document(columns=columns)).rules[0].columns == ("status",)
+
+
+def test_column_keys(tmp_path: Path) -> None:
+    said = "varchar(10), required: true, classification: restricted, transformLogic: trim | upper, description: Where it stands}"
+    column = contract(tmp_path, document(columns=COLUMNS.replace("varchar(10)}", said))).column("status")
+    assert (column.required, column.classified, column.transforms, column.description) == (True, True, ("trim", "upper"), "Where it stands")
+
+
+def test_physical_name_is_the_name_if_nothing_is_said(tmp_path: Path) -> None:
+    assert [c.physical_name for c in contract(tmp_path, document()).columns] == ["order_id", "PlacedAt", "amount", "status"]
+
+
+def test_key_follows_its_positions_and_is_required(tmp_path: Path) -> None:
+    columns = COLUMNS.replace("primaryKey: true", "primaryKey: true, primaryKeyPosition: 2")
+    read = contract(tmp_path, document(columns=columns.replace("varchar(10)", "varchar(10), primaryKey: true, primaryKeyPosition: 1")))
+    assert read.key == ("status", "order_id")
+    assert [c.name for c in read.columns if c.required] == ["order_id", "status"]
+
+
+def test_service_levels(tmp_path: Path) -> None:
+    levels = "slaProperties:\n  - {property: freshness, value: 26, unit: h}\n  - {property: retention, value: 2, unit: y}\n"
+    read = contract(tmp_path, document(more=levels))
+    assert (read.freshness, read.retention) == (dt.timedelta(hours=26), dt.timedelta(days=730.5))
+
+
+@pytest.mark.parametrize(("team", "owner"), [
+    ("{name: sales-data}", "team:sales-data"),
+    ("{members: [{username: a@example.com}, {username: b@example.com, role: owner}]}", "b@example.com"),
+])  # fmt: skip
+def test_owner(tmp_path: Path, team: str, owner: str) -> None:
+    assert contract(tmp_path, document(heading=HEADING.replace("{name: sales-data}", team))).owner == owner
+
+
+def test_tags_and_description(tmp_path: Path) -> None:
+    read = contract(tmp_path, document(more="tags: [certified, layer:gold]\ndescription: {purpose: Every order}\n"))
+    assert (read.tags, read.description, read.version) == ({"certified": "", "layer": "gold"}, "Every order", "1.0.0")
