@@ -125,19 +125,24 @@ class PolarsTable:
         faults.reach(f"{commit.point}.after")
         return MergeFigures(figures["num_target_rows_inserted"], figures["num_target_rows_updated"], figures["num_target_rows_deleted"])
 
-    def replace(self, rows: nw.LazyFrame[Any], commit: Commit) -> None:
-        """All rows anew in one commit."""
-        data = self._aligned(rows)
+    def replace(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
+        """All rows anew in one commit. A reader streams, and its schema becomes the table's; a frame is put into the table's schema."""
+        data = rows if isinstance(rows, pa.RecordBatchReader) else self._aligned(rows)
         faults.reach(f"{commit.point}.before")
         try:
-            write_deltalake(self._delta, data, mode="overwrite", writer_properties=WRITER, commit_properties=_commit_properties(commit))
+            write_deltalake(
+                self._delta, data, mode="overwrite", schema_mode="overwrite", writer_properties=WRITER,
+                commit_properties=_commit_properties(commit),
+            )
         except CommitFailedError as error:
             raise self._conflict(commit) from error
         faults.reach(f"{commit.point}.after")
 
     def _note(self, commit: Commit) -> None:
         """Commit the transactions alone: delta-rs commits nothing for a merge that changes no row, and they must not be lost."""
+        faults.reach("note.before")
         self._delta.create_write_transaction([], "append", self._delta.schema(), commit_properties=_commit_properties(commit))
+        faults.reach("note.after")
         self._delta.update_incremental()
 
     def _conflict(self, commit: Commit) -> CommitConflict:

@@ -35,7 +35,7 @@ def standardised(engine: Engine, contract: Contract, rows: Frame, *, shapes: set
     older = shapes != {contract.shape}
     if older:
         rows = _unparked(engine, contract, rows)
-    read = _hatch(contract)(_transformed(contract, rows))
+    read = _hatch(contract)(transformed(contract, rows))
     if not older and not contract.steps and not any(c.transforms for c in contract.columns):
         return read
     hashed = engine.fingerprint(read, columns.declared(contract), into="_hash")
@@ -43,7 +43,8 @@ def standardised(engine: Engine, contract: Contract, rows: Frame, *, shapes: set
     return hashed.with_columns(_hash=absent)
 
 
-def _transformed(contract: Contract, rows: Frame) -> Frame:
+def transformed(contract: Contract, rows: Frame) -> Frame:
+    """The standard transforms of the contract's columns."""
     changes = [_expression(c).alias(c.name) for c in contract.columns if c.transforms]
     return rows.with_columns(*changes) if changes else rows
 

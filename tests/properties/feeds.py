@@ -11,11 +11,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
-from oracle import Row
 
 from lakehouse_platform.contracts.contract import Capture, CaptureSpec, Column, Contract, Drift, SnapshotGuard, SourceTable
 from lakehouse_platform.contracts.types import parse_type
 from lakehouse_platform.sources.base import Reading, Request, SourceColumn
+from tests.properties.oracle import Row
 
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 COLUMNS = {"region": "varchar(80)", "number": "bigint", "amount": "numeric(38,9)", "note": "text"}

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from feeds import KEY, Delivery, FeedSource, contract, fingerprint, instant
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import Row, history
 
 from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.zones import gate, hds, ods, raw
 from lakehouse_platform.zones.lake import Lake
+from tests.properties.feeds import KEY, Delivery, FeedSource, contract, fingerprint, instant
+from tests.properties.oracle import Row, history
 
 EXAMPLES = int(os.environ.get("LAKEHOUSE_EXAMPLES", "200"))
 LONG = "a very long key that is alike for more than sixty-four characters, then "

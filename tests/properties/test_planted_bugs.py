@@ -8,9 +8,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from test_history_law import CASES, DAYS, Warehouse, in_instants, truth
 
 from lakehouse_platform.zones import hds, law, ods, progress
+from tests.properties.test_history_law import CASES, DAYS, Warehouse, in_instants, truth
 
 BUGS = {
     "the order of arrival decides a tie": (
