@@ -7,7 +7,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
@@ -69,18 +69,23 @@ class Reference:
             raise self._error(f"the file {self.target} cannot be read: {type(error).__name__}.") from error
 
     def _result(self) -> str | None:
-        module, _, function = self.target.partition(":")
-        if str(self.project) not in sys.path:
-            sys.path.insert(0, str(self.project))
-        try:
-            called = getattr(importlib.import_module(module), function)
-        except (ImportError, AttributeError) as error:
-            raise self._error(f"{self.target} cannot be called: {error}.") from error
-        value = called()
+        value = load_function(self.project, self.target, self.place)()
         return value if isinstance(value, str) else None
 
     def _error(self, message: str) -> SettingsError:
         return SettingsError(f"{self.place}: {message}")
+
+
+def load_function(project: Path, target: str, place: str) -> Callable[..., object]:
+    """The project's function `module:function`, which `place` refers to. Raises SettingsError where there is none."""
+    module, _, function = target.partition(":")
+    if str(project) not in sys.path:
+        sys.path.insert(0, str(project))
+    try:
+        found: Callable[..., object] = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(f"{place}: {target} cannot be called: {error}.") from error
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,8 @@ class Environment:
     connections: Mapping[str, Connection]
     publish: Mapping[str, Destination]
     """By name of the destination; `domo` is the only one."""
+    demo: str | None = None
+    """`module:function` of the instance that opens the business which `lakehouse demo` plays."""
 
     def connection(self, name: str) -> Connection:
         """The connection called `name`. Raises UnknownName where there is none."""
@@ -263,6 +270,8 @@ class EnvironmentFile(Closed):
     partitions: PartitionsBlock
     connections: dict[Name, ConnectionBlock]
     publish: PublishBlock = PublishBlock()
+    demo: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] | None = None
+    """`module:function` that opens the business which `lakehouse demo` plays."""
 
 
 def _environment(read: EnvironmentFile, node: Node, file: Path, project: Path) -> Environment:
@@ -275,7 +284,7 @@ def _environment(read: EnvironmentFile, node: Node, file: Path, project: Path) -
     return Environment(
         name=file.stem, path=file, project=project, lake=LakeSettings(root if "://" in root else str(project / root)),
         partitions=PartitionSettings(read.partitions.start, read.partitions.time_zone), connections=connections,
-        publish={"domo": Destination(domo.kind, project / domo.path)} if domo is not None else {},
+        publish={"domo": Destination(domo.kind, project / domo.path)} if domo is not None else {}, demo=read.demo,
     )  # fmt: skip
 
 
