@@ -1,0 +1,40 @@
+"""Contracts to Dagster definitions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from itertools import chain
+
+import dagster as dg
+
+from lakehouse_platform.jobs.project import Project
+from lakehouse_platform.orchestration.schedules import build_jobs, build_schedules
+from lakehouse_platform.orchestration.tables import build_source, build_table, zones_of
+
+
+def partitions_of(project: Project) -> dg.DailyPartitionsDefinition:
+    """Business days: from the environment's first one up to yesterday."""
+    days = project.environment.partitions
+    return dg.DailyPartitionsDefinition(start_date=days.start.isoformat(), timezone=days.time_zone)
+
+
+def build_definitions(
+    project: Project, *, assets: Sequence[dg.AssetsDefinition] = (), sensors: Sequence[dg.SensorDefinition] = ()
+) -> dg.Definitions:
+    """Everything that the project's contracts say, with what the instance adds by hand. Touches no network and no secret."""
+    with warnings.catch_warnings():
+        # Single-run backfills and partitioned checks are what this platform is built on, beta or not.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return _build(project, assets, sensors)
+
+
+def _build(project: Project, assets: Sequence[dg.AssetsDefinition], sensors: Sequence[dg.SensorDefinition]) -> dg.Definitions:
+    partitions = partitions_of(project)
+    sources = [build_source(project, contract) for contract in project.tables]
+    tables = [build_table(project, contract, zone, partitions) for contract in project.tables for zone in zones_of(contract)]
+    jobs = build_jobs(project)
+    return dg.Definitions(
+        assets=list(chain(sources, tables, assets)), jobs=jobs, schedules=build_schedules(jobs), sensors=list(sensors),
+        executor=dg.in_process_executor)

@@ -1,0 +1,96 @@
+"""Runs steps for the business days of a Dagster run, and reports: checks first, then what was materialized or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import dagster as dg
+
+from lakehouse_platform.errors import TerminalError, TransientError
+from lakehouse_platform.jobs.steps import CheckOutcome, CheckSpec, Outcome
+from lakehouse_platform.orchestration.describe import figures, run_metadata
+
+Event = dg.Output[None] | dg.AssetCheckEvaluation | dg.AssetMaterialization | dg.MaterializeResult[None]
+RETRIES = 3
+"""Of a step that failed for a reason that may pass."""
+FIRST_WAIT = 2
+"""Seconds before the first retry; each further one waits twice as long."""
+
+
+def check_spec(key: dg.AssetKey, spec: CheckSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetCheckSpec:
+    """A declared check. One about a business day keeps a result for each, so that a halted day stays red when a later one passes."""
+    return dg.AssetCheckSpec(
+        spec.name, asset=key, description=spec.description, blocking=spec.halting, partitions_def=None if spec.about_now else partitions)
+
+
+def root_run(context: dg.AssetExecutionContext) -> str:
+    """What stays the same when a run is retried."""
+    return context.run.root_run_id or context.run_id
+
+
+def run_days(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, specs: Iterable[CheckSpec], step: Callable[[str], Outcome],
+    lineage: dg.TableColumnLineage | None,
+) -> Iterator[Event]:
+    """Run `step` for each business day of the run. A day that fails does not keep the others from being committed."""
+    done, failed = _attempt(context, step)
+    yield from evaluations(key, specs, done)
+    committed = {day: run_metadata(outcome, lineage) for day, outcome in done.items() if outcome.halted is None}
+    if failed:
+        for day, metadata in committed.items():
+            yield dg.AssetMaterialization(key, partition=day, metadata=metadata)
+        raise failure(failed)
+    for day, metadata in committed.items():
+        context.add_asset_metadata(metadata, asset_key=key, partition_key=day)
+    for name in context.assets_def.check_specs_by_output_name:
+        yield dg.Output(None, name)
+    yield dg.MaterializeResult(asset_key=key)
+
+
+def _attempt(context: dg.AssetExecutionContext, step: Callable[[str], Outcome]) -> tuple[dict[str, Outcome], dict[str, str]]:
+    done: dict[str, Outcome] = {}
+    failed: dict[str, str] = {}
+    for day in sorted(context.partition_keys):
+        try:
+            done[day] = step(day)
+        except TransientError as error:
+            raise retry(context, error) from error
+        except TerminalError as error:
+            failed[day] = str(error)
+            continue
+        if done[day].halted is not None:
+            failed[day] = str(done[day].halted)
+    return done, failed
+
+
+def retry(context: dg.AssetExecutionContext, error: TransientError) -> dg.RetryRequested:
+    """Ask for another try, later each time."""
+    context.log.warning(f"{error} (try {context.retry_number + 1} of {RETRIES + 1})")
+    return dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=FIRST_WAIT * 2**context.retry_number)
+
+
+def failure(failed: Mapping[str, str]) -> dg.Failure:
+    """The end of a run in which days failed; trying again would not help."""
+    first = next(iter(failed.values()))
+    text = first if len(failed) == 1 else "\n".join(f"{day}: {why}" for day, why in failed.items())
+    return dg.Failure(text, metadata={"partitions": ", ".join(failed)}, allow_retries=False)
+
+
+def evaluations(key: dg.AssetKey, specs: Iterable[CheckSpec], done: Mapping[str, Outcome]) -> Iterator[dg.AssetCheckEvaluation]:
+    """Every check of every day once; a check about now only as it came out last."""
+    about_now = {spec.name for spec in specs if spec.about_now}
+    for day, outcome in done.items():
+        for check in outcome.checks:
+            if check.name not in about_now:
+                yield evaluation(key, check, day)
+    for check in list(done.values())[-1].checks if done else ():
+        if check.name in about_now:
+            yield evaluation(key, check, None)
+
+
+def evaluation(key: dg.AssetKey, check: CheckOutcome, day: str | None) -> dg.AssetCheckEvaluation:
+    """A check's result as Dagster stores it."""
+    severity = dg.AssetCheckSeverity.ERROR if check.halting else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckEvaluation(
+        key, check.name, passed=check.passed, metadata=figures(check.figures), severity=severity,
+        description=check.description or None, blocking=check.halting, partition=day)

@@ -1,0 +1,53 @@
+"""The assets of a contract's table: its source, Raw, ODS and, where it keeps history, HDS."""
+
+# Dagster reads the annotation of `context` as it is: no postponed annotations here.
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from lakehouse_platform import naming
+from lakehouse_platform.contracts.contract import Contract
+from lakehouse_platform.jobs.project import Project
+from lakehouse_platform.jobs.steps import STEPS, declared_checks
+from lakehouse_platform.naming import Zone
+from lakehouse_platform.orchestration import describe
+from lakehouse_platform.orchestration.automation import FOLLOW
+from lakehouse_platform.orchestration.steps import Event, check_spec, root_run, run_days
+
+SINGLE_RUN = dg.BackfillPolicy.single_run()
+"""A range of days is one run unless somebody asks for a run a day."""
+
+
+def zones_of(contract: Contract) -> tuple[Zone, ...]:
+    """Zones that a source table has."""
+    return (Zone.RAW, Zone.ODS, Zone.HDS) if contract.keeps_history else (Zone.RAW, Zone.ODS)
+
+
+def build_source(project: Project, contract: Contract) -> dg.AssetSpec:
+    """The table at its source: nothing here writes it, lineage begins there."""
+    kind = project.environment.connections[contract.source.connection].kind if contract.source else ""
+    return dg.AssetSpec(
+        describe.source_key(contract), group_name=contract.domain, kinds={"source", kind}, owners=[contract.owner],
+        description=f"Source of {contract.name}.", metadata={"dagster/column_schema": describe.source_schema_of(contract)})
+
+
+def build_table(project: Project, contract: Contract, zone: Zone, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """One zone's table as an asset."""
+    key, specs, step = describe.key_of(zone, contract), declared_checks(zone, contract), STEPS[zone]
+    upstream = describe.source_key(contract) if zone is Zone.RAW else describe.key_of(describe.UPSTREAM[zone], contract)
+
+    @dg.asset(
+        key=key, deps=[upstream], group_name=contract.domain, partitions_def=partitions, backfill_policy=SINGLE_RUN,
+        description=contract.description, owners=[contract.owner], kinds={zone, "deltalake", "polars"},
+        tags=describe.tags_of(zone, contract), pool=naming.pool(zone, contract.domain, contract.table),
+        metadata=describe.definition_metadata(zone, contract, project.lake.uri(zone, contract), contract.freshness),
+        check_specs=[check_spec(key, spec, partitions) for spec in specs], code_version=contract.fingerprint[:12],
+        automation_condition=None if zone is Zone.RAW else FOLLOW,
+        freshness_policy=dg.FreshnessPolicy.time_window(contract.freshness) if contract.freshness is not None else None,
+    )
+    def table(context: dg.AssetExecutionContext) -> Iterator[Event]:
+        run = root_run(context)
+        yield from run_days(context, key, specs, lambda day: step(project, contract, day, run), describe.lineage_of(zone, contract))
+
+    return table
