@@ -1,0 +1,1 @@
+"""Source databases, behind one interface."""

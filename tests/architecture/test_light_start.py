@@ -37,7 +37,7 @@ def test_the_ground_floor_imports_nothing_heavy(module: str) -> None:
     assert loaded(f"import {module}; {THEN_REPORT}") == []
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["validate"], ["explain", "finance.gl_journal"], ["materialize", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["validate"], ["explain", "finance.gl_journal"], ["dev", "--help"]])
 def test_a_light_command_imports_nothing_heavy(arguments: list[str]) -> None:
     assert loaded(COMMAND.format(arguments=arguments)) == []
 
