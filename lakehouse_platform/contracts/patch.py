@@ -50,7 +50,8 @@ def _type_lines(source_type: str) -> tuple[str, ...]:
     except ContractError:
         physical = None
     if physical is None:
-        return (f"{_MARGIN}  physicalType: text  # the source says {source_type!r}, which has no exact lake type",)
+        note = f"the source says {source_type!r}, which has no exact lake type"
+        return (f"{_MARGIN}  logicalType: string", f"{_MARGIN}  physicalType: text  # {note}")
     logical = min(logical_types(physical), key=_PREFERRED.index)
     return (f"{_MARGIN}  logicalType: {logical}", f"{_MARGIN}  physicalType: {write_scalar(source_type)}")
 

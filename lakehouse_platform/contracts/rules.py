@@ -168,7 +168,7 @@ def _columns(node: Node, rule: Rule, column: Column | None, given: Arguments, co
 
 
 def _invalid_values(rule: Rule, given: InvalidArguments, at: Node, column: Column | None, findings: Findings) -> Rule:
-    if all(value is None for value in (given.valid_values, given.pattern, given.minimum, given.maximum)):
+    if all(at.get(key) is None for key in ("validValues", "pattern", "minimum", "maximum")):
         findings.missing(at, "validValues", "invalidValues needs it, or a pattern, a minimum or a maximum.")
     texts = {key: at.mapping[key].text for key in ("minimum", "maximum") if at.get(key) is not None}
     listed = at.find(("validValues",)).items

@@ -8,9 +8,18 @@ from pathlib import Path
 import pytest
 
 from lakehouse_platform.contracts.block import CaptureBlock, DomoBlock, GuardBlock, LakehouseBlock, LogBlock, SourceBlock, StepsBlock
-from lakehouse_platform.contracts.contract import Capture, CaptureSpec, ChangeLog, Drift, Metric, OnFailure, Publication, Rule
-from lakehouse_platform.contracts.contract import SnapshotGuard as Guard
-from lakehouse_platform.contracts.contract import SourceTable
+from lakehouse_platform.contracts.contract import (
+    Capture,
+    CaptureSpec,
+    ChangeLog,
+    Drift,
+    Metric,
+    OnFailure,
+    Publication,
+    Rule,
+    SnapshotGuard,
+    SourceTable,
+)
 from tests.core.contract_cases import COLUMNS, HEADING, SNAPSHOT, contract, document, rule
 
 SOURCE = "source: {connection: erp, table: sales.orders}\n      "
@@ -29,7 +38,7 @@ def test_model_makes_a_mart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("capture", "expected"), [
-    ("{mode: snapshot, guard: {min_rows: 10, max_shrink: 0.2}}", CaptureSpec(Capture.SNAPSHOT, guard=Guard(10, 0.2))),
+    ("{mode: snapshot, guard: {min_rows: 10, max_shrink: 0.2}}", CaptureSpec(Capture.SNAPSHOT, guard=SnapshotGuard(10, 0.2))),
     ("{mode: snapshot, effective_at: PlacedAt}", CaptureSpec(Capture.SNAPSHOT, effective_at="PlacedAt")),
     ("{mode: row_version}", CaptureSpec(Capture.ROW_VERSION)),
     ("{mode: row_version, effective_at: PlacedAt}", CaptureSpec(Capture.ROW_VERSION, effective_at="PlacedAt")),
@@ -96,8 +105,8 @@ def test_no_key_of_the_block_is_without_a_test() -> None:
 @pytest.mark.parametrize(("item", "expected"), [
     ("{metric: nullValues, arguments: {properties: [amount]}, mustBe: 0, severity: halt}",
      Rule("null_values_amount", Metric.NULL_VALUES, OnFailure.HALT, columns=("amount",))),
-    ("{name: status_known, metric: invalidValues, arguments: {properties: [status], validValues: [open, no, 010]}, mustBe: 0, severity: warn}",
-     Rule("status_known", Metric.INVALID_VALUES, OnFailure.WARN, columns=("status",), valid_values=("open", "no", "010"))),
+    ("{name: known, metric: invalidValues, arguments: {properties: [status], validValues: [open, no, 010]}, mustBe: 0, severity: warn}",
+     Rule("known", Metric.INVALID_VALUES, OnFailure.WARN, columns=("status",), valid_values=("open", "no", "010"))),
     ("{metric: invalidValues, arguments: {properties: [status], pattern: '[a-z]+'}, mustBe: 0, severity: quarantine}",
      Rule("invalid_values_status", Metric.INVALID_VALUES, OnFailure.QUARANTINE, columns=("status",), pattern="[a-z]+")),
     ("{metric: invalidValues, arguments: {properties: [amount], minimum: 0.10, maximum: 99}, mustBe: 0, severity: warn}",
