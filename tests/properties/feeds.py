@@ -83,12 +83,15 @@ class FeedSource:
         self.next: Delivery = Delivery(())
 
     def describe(self, contract: Contract) -> Sequence[SourceColumn]:
-        return [SourceColumn(c.physical_name, COLUMNS[c.name], nullable=True) for c in contract.columns]
+        return [SourceColumn(name, declared, nullable=True) for name, declared in COLUMNS.items()]
 
     @contextmanager
     def read(self, request: Request) -> Iterator[Reading]:
         delivery = self.next
         table = delivery.arrow
+        for column in request.contract.columns:
+            if column.name not in table.column_names:
+                table = table.append_column(column.name, pa.nulls(table.num_rows, pa.string()))
         # The days lie after all instants, so that an image's absences are effective when it was seen.
         seen = instant(delivery.seen)
         yield Reading(pa.RecordBatchReader.from_batches(table.schema, table.to_batches()), request.low, 10**6, delivery.position,

@@ -1,0 +1,118 @@
+"""The whole road of a small table, as a process that a test kills: Raw, gate, ODS, HDS, a keyless twin, a mart and its dataset.
+
+`python -m tests.faults.road FOLDER [POINT NUMBER]` kills itself when POINT is reached for the NUMBERth time; without a point
+it goes to the end. Running it again finishes what was begun. `python -m tests.faults.road FOLDER list` prints the points.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from lakehouse_platform import faults
+from lakehouse_platform.contracts.contract import Capture, CaptureSpec, Column, Contract, Publication, SnapshotGuard
+from lakehouse_platform.contracts.types import parse_type
+from lakehouse_platform.engines.polars import PolarsEngine
+from lakehouse_platform.publish.curated import publish_marts, scratch_schema
+from lakehouse_platform.publish.dataset import publish_dataset
+from lakehouse_platform.publish.folder import FolderDestination
+from lakehouse_platform.zones import gate, hds, ods, raw
+from lakehouse_platform.zones.lake import Lake
+from tests.properties.feeds import Delivery, FeedSource, contract
+from tests.properties.oracle import Row
+
+NORTH, SOUTH = ("north", 1), ("south", 2)
+A, B, C = ("1.5", "a"), ("2.5", None), ("-3", "c")
+
+
+def _told(seen: int, *rows: tuple) -> Delivery:
+    return Delivery(tuple(Row(k, s, False, seen, v, e) for k, v, s, e in rows), seen=seen)
+
+
+def _image(position: int, seen: int, *keys: tuple) -> Delivery:
+    return Delivery(tuple(Row(k, position, True, seen, v, seen) for k, v in keys), position, seen)
+
+
+DAYS = {
+    "2026-03-02": _told(10, (NORTH, A, 1, 1), (SOUTH, B, 2, 2), (("late", 3), A, 3, 3)),
+    "2026-03-03": _told(20, (NORTH, B, 5, 5), (SOUTH, None, 6, 6), (("late", 3), C, 2, 2)),
+    "2026-03-04": _image(9, 30, (NORTH, B), (SOUTH, A)),
+    "2026-03-05": _told(40),
+}
+"""What the source says on each day: changes, a delete, a late row, a full image, and nothing at last."""
+SHADOW = {
+    "2026-03-02": _image(1, 10, (NORTH, A), (SOUTH, B)), "2026-03-03": _image(2, 20, (NORTH, B)),
+    "2026-03-04": _image(3, 30, (NORTH, C)), "2026-03-05": _image(4, 40, (NORTH, C)),
+}
+"""The keyless twin's images."""
+
+
+def contracts() -> tuple[Contract, Contract, Contract]:
+    """The table, its keyless twin, and the mart made of its current rows. The table declares one more column on its second day."""
+    table = contract()
+    image = CaptureSpec(Capture.SNAPSHOT, guard=SnapshotGuard(min_rows=0, max_shrink=1.0))
+    twin = contract(table="shadow", key=(), keeps_history=False, capture=image)
+    mart = contract(table="totals", key=("region",), source=None, model="totals", capture=None, keeps_history=False,
+                    columns=(Column("region", "region", parse_type("text")), Column("entries", "entries", parse_type("bigint"))),
+                    publication=Publication("Totals"))
+    return table, twin, mart
+
+
+def travel(folder: Path) -> None:
+    """Every day of both tables, then the mart and its dataset; adopts whatever an earlier process committed."""
+    lake = Lake(str(folder / "lake"), PolarsEngine())
+    table, twin, mart = contracts()
+    wide = replace(table, columns=(*table.columns, Column("colour", "colour", parse_type("text"))))
+    for day, delivery in DAYS.items():
+        _day(lake, table if day == "2026-03-02" else wide, delivery, day)
+        _day(lake, twin, SHADOW[day], day)
+        _mart(lake, table, mart, folder)
+
+
+def _day(lake: Lake, table: Contract, delivery: Delivery, day: str) -> None:
+    source = FeedSource()
+    source.next = delivery
+    raw.extract(lake, table, source, day, run=f"run-{day}")
+    gate.judge(lake, table, day)
+    ods.merge(lake, table, day)
+    if table.keeps_history:
+        hds.merge(lake, table, day)
+
+
+def _mart(lake: Lake, table: Contract, mart: Contract, folder: Path) -> None:
+    rows = pl.scan_delta(lake.uri("ods", table)).group_by("region").agg(entries=pl.len().cast(pl.Int64)).collect()
+    scratch = folder / f"scratch-{os.getpid()}.duckdb"
+    with duckdb.connect(str(scratch)) as build:
+        build.register("totals_now", rows.to_arrow())
+        build.execute(f'create schema if not exists "{scratch_schema(mart)}"')
+        build.execute(f'create or replace table "{scratch_schema(mart)}".totals as select * from totals_now')
+    publish_marts(lake, scratch, [mart])
+    published = pl.read_delta(lake.uri("curated", mart)).sort("region").to_arrow(compat_level=pl.CompatLevel.oldest())
+    publish_dataset(FolderDestination(folder / "domo"), mart, published.to_reader())
+
+
+def _kill_at(point: str, number: int) -> None:
+    seen: Counter[str] = Counter()
+
+    def hook(reached: str) -> None:
+        seen[reached] += 1
+        if reached == point and seen[reached] == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    faults.install(hook)
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    if sys.argv[2:] == ["list"]:
+        faults.install(lambda point: print(point, flush=True))  # noqa: T201 - the test reads it
+    elif len(sys.argv) > 2:
+        _kill_at(sys.argv[2], int(sys.argv[3]))
+    travel(target)
