@@ -15,6 +15,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
+    from rich.table import Table
 
 WIDE = 160
 """Columns of a table that goes into a file or a pipe."""
@@ -36,18 +37,23 @@ class Heading:
     right: bool = False
 
 
-def show_table(headings: Sequence[Heading], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
-    """Print a table; text in it is never markup."""
+def show_table(headings: Sequence[Heading], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table."""
+    console().print(table_of(headings, rows))
+
+
+def table_of(headings: Sequence[Heading], rows: Iterable[Sequence[str]]) -> Table:
+    """A table that can be printed; text in it is never markup."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         table.add_column(Text(heading.name), justify="right" if heading.right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console().print(table)
+    return table
 
 
 def figure(number: int | None) -> str:

@@ -1,0 +1,170 @@
+"""What a lakehouse has to show after a while of work: figures that a page or a person can read. Read from the lake, never from runs."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lakehouse_platform.cli.listing import held_back, statuses
+from lakehouse_platform.errors import UnknownName
+
+if TYPE_CHECKING:
+    from lakehouse_platform.contracts.contract import Contract
+    from lakehouse_platform.drift.findings import Finding
+    from lakehouse_platform.jobs.project import Project
+    from lakehouse_platform.zones.status import TableStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Rows of a table that one rule holds back."""
+
+    table: str
+    rule: str
+    reason: str
+    rows: int
+    keys: tuple[str, ...]
+    """Keys, the classified parts masked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """A column where the source left the contract."""
+
+    table: str
+    column: str
+    what: str
+    policy: str
+    """What the contract says to do about it."""
+    owner: str
+    downstream: tuple[str, ...]
+    """Marts and datasets that are made of the table."""
+    patch: str
+    """Lines that bring the contract back to the source; empty where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How a rule fared on all that was ever judged."""
+
+    table: str
+    rule: str
+    on_failure: str
+    failed: int
+    evaluated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A published dataset."""
+
+    name: str
+    mart: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The state of a lakehouse."""
+
+    now: dt.datetime
+    tables: tuple[TableStatus, ...]
+    held: tuple[Held, ...]
+    drifted: tuple[Drifted, ...]
+    judged: tuple[Judged, ...]
+    datasets: tuple[Dataset, ...]
+
+
+def account_of(project: Project) -> Account:
+    """Look at the lake, the sources' schemas and the datasets."""
+    return Account(
+        dt.datetime.now(tz=dt.UTC), tuple(statuses(project)), tuple(_held(project)), tuple(_drifted(project)), tuple(_judged(project)),
+        tuple(_datasets(project)))
+
+
+def _held(project: Project) -> Iterator[Held]:
+    for contract in project.tables:
+        rows = held_back(project, contract.name)
+        for (rule, reason), number in Counter((str(row["rule"]), str(row["reason"])) for row in rows).items():
+            keys = dict.fromkeys(str(row["key"]) for row in rows if row["rule"] == rule)
+            yield Held(contract.name, rule, reason, number, tuple(keys))
+
+
+def _judged(project: Project) -> Iterator[Judged]:
+    from lakehouse_platform.zones import gate
+
+    for contract in project.tables:
+        uri = project.lake.gate_uri(contract)
+        given = gate.verdicts(project.lake, project.lake.engine.open(uri)) if project.lake.engine.exists(uri) else ()
+        last = {verdict.batch_id: verdict for verdict in given}
+        for result in gate.totals(last.values()):
+            yield Judged(contract.name, result.rule, str(result.on_failure), result.failed, result.evaluated)
+
+
+def _drifted(project: Project) -> Iterator[Drifted]:
+    from lakehouse_platform.drift.findings import compare
+
+    fed = feeds(project)
+    for contract in project.tables:
+        for finding in compare(contract, project.source_of(contract).describe(contract)):
+            yield Drifted(contract.name, finding.column, str(finding), str(contract.drift), contract.owner,
+                          fed.get(contract.name, ()), _patch(contract, finding))
+
+
+def _patch(contract: Contract, finding: Finding) -> str:
+    from lakehouse_platform.contracts.patch import propose_column, propose_type
+    from lakehouse_platform.drift.findings import Change
+
+    if finding.found is None:
+        return ""
+    if finding.change is Change.ADDED:
+        return str(propose_column(contract, finding.column, finding.found))
+    name = next(c.name for c in contract.columns if c.physical_name == finding.column)
+    return str(propose_type(contract, name, finding.found))
+
+
+def feeds(project: Project) -> dict[str, tuple[str, ...]]:
+    """By table: the marts and datasets that are made of it, as dbt's manifest has it; empty before the marts were ever parsed."""
+    file = project.marts_folder / "target" / "manifest.json"
+    if not file.is_file():
+        return {}
+    manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    marts = {contract.model: contract for contract in project.marts}
+    found: dict[str, dict[str, None]] = {}
+    for name, source in manifest["sources"].items():
+        domain = source["config"]["meta"].get("domain", "")
+        models = (node.split(".")[-1] for node in _below(name, manifest["child_map"]))
+        ends = [end for model in models if model in marts for end in _ends(marts[model])]
+        found.setdefault(f"{domain}.{source['name']}", {}).update(dict.fromkeys(ends))
+    return {table: tuple(sorted(ends)) for table, ends in found.items()}
+
+
+def _ends(mart: Contract) -> Iterator[str]:
+    yield f"curated.{mart.name}"
+    if mart.publication is not None:
+        yield f'Domo "{mart.publication.dataset}"'
+
+
+def _below(node: str, children: dict[str, list[str]]) -> Iterator[str]:
+    for child in children.get(node, ()):
+        yield child
+        yield from _below(child, children)
+
+
+def _datasets(project: Project) -> Iterator[Dataset]:
+    from lakehouse_platform.publish.folder import read_dataset
+
+    destination = project.environment.publish.get("domo")
+    for mart in _published(project.marts):
+        if destination is not None and mart.publication is not None:
+            with contextlib.suppress(UnknownName):
+                yield Dataset(mart.publication.dataset, mart.name, read_dataset(destination.path, mart.publication.dataset).num_rows)
+
+
+def _published(marts: Iterable[Contract]) -> Iterator[Contract]:
+    return (mart for mart in marts if mart.publication is not None)

@@ -1,0 +1,218 @@
+"""The page that a demo ends in, for a terminal and as HTML."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakehouse_platform.cli.account import Account
+from lakehouse_platform.cli.listing import checks, freshness
+from lakehouse_platform.cli.terminal import Heading, duration, figure, instant, sparkline, table_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lakehouse_platform.zones.status import TableStatus
+
+WIDTH = 150
+"""Columns of the HTML page."""
+KEYS_SHOWN = 3
+_FORMAT = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>@title@</title>
+<style>body {{ color: #1f2328; background: #ffffff; margin: 2rem; }}
+pre {{ font: 13px/1.35 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; }}</style></head>
+<body><pre>{code}</pre></body></html>
+"""
+_ABOUT = (
+    "Every table was read from its database day by day into Raw (each change, kept for ever), judged by the rules of its contract, "
+    "and merged into ODS (the present) and HDS (the whole history). dbt built marts from both, and some of them became datasets."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FigureTable:
+    """A query's answer; the last column is drawn."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of the work and how long it took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a demo did and found."""
+
+    title: str
+    days: tuple[dt.date, ...]
+    account: Account
+    figures: tuple[FigureTable, ...]
+    checks: tuple[int, int] | None
+    """Checks that passed and that failed in Dagster, as they stand."""
+    stages: tuple[Stage, ...]
+    next: tuple[tuple[str, str], ...]
+    """Commands to try, and what they show."""
+
+
+def write_html(report: Report, file: Path) -> None:
+    """Write the page as an HTML file."""
+    from rich.console import Console
+    from rich.terminal_theme import DEFAULT_TERMINAL_THEME
+
+    recording = Console(file=io.StringIO(), record=True, width=WIDTH, highlight=False, force_terminal=True)
+    show(report, recording)
+    page = _FORMAT.replace("@title@", html.escape(_headline(report)))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(recording.export_html(theme=DEFAULT_TERMINAL_THEME, inline_styles=True, code_format=page), encoding="utf-8")
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the page."""
+    _title(console, _headline(report))
+    _say(console, _ABOUT)
+    _tables(report.account, console)
+    _held(report.account, console)
+    _drift(report.account, console)
+    _checks(report, console)
+    _marts(report.account, console)
+    for table in report.figures:
+        _figure(table, console)
+    _stages(report.stages, console)
+    _next(report.next, console)
+
+
+def _headline(report: Report) -> str:
+    return f"Your lakehouse after {report.title}, {report.days[0]} to {report.days[-1]}"
+
+
+def _title(console: Console, text: str) -> None:
+    from rich.rule import Rule
+    from rich.text import Text
+
+    console.print()
+    console.print(Rule(Text(text, style="bold"), align="left", style="blue"))
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    from rich.text import Text
+
+    console.print(Text(text, style=style))
+
+
+def _tables(account: Account, console: Console) -> None:
+    _title(console, "Tables: rows in each zone")
+    headings = [Heading("table"), Heading("Raw changes", right=True), Heading("ODS rows", right=True), Heading("HDS versions", right=True),
+                Heading("open", right=True), Heading("closed", right=True), Heading("held back", right=True),
+                Heading("last day"), Heading("complete through"), Heading("freshness")]
+    console.print(table_of(headings, [_table_row(t, account.now) for t in account.tables if t.contract.source is not None]))
+    _say(console, "A version is opened when a row appears or changes, and closed when it changes again or goes. "
+                  "A table without HDS has no key to follow a row by, or wants none.", "dim")
+
+
+def _table_row(table: TableStatus, now: dt.datetime) -> list[str]:
+    raw, ods, hds = (table.zone(zone) for zone in ("raw", "ods", "hds"))
+    still = hds.open_rows if hds and hds.open_rows is not None else None
+    closed = hds.rows - still if hds and still is not None else None
+    return [table.contract.name, figure(raw.rows if raw else None), figure(ods.rows if ods else None), figure(hds.rows if hds else None),
+            figure(still), figure(closed), figure(table.quarantined or None), table.last_partition or "·",
+            instant(table.complete_through), freshness(table, now)]
+
+
+def _held(account: Account, console: Console) -> None:
+    rows = sum(held.rows for held in account.held)
+    _title(console, f"Held back by the gate: {rows} row{'' if rows == 1 else 's'}")
+    if not account.held:
+        _say(console, "No row breaks a rule.")
+        return
+    headings = [Heading("table"), Heading("rows", right=True), Heading("rule"), Heading("reason"), Heading("keys")]
+    console.print(table_of(headings, ([h.table, str(h.rows), h.rule, h.reason, _some(h.keys)] for h in account.held)))
+    _say(console, "They wait in quarantine and everything else went on; keys that a contract classifies are masked.", "dim")
+
+
+def _some(keys: Sequence[str]) -> str:
+    more = len(keys) - KEYS_SHOWN
+    return ", ".join(keys[:KEYS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _drift(account: Account, console: Console) -> None:
+    _title(console, f"Drift: {len(account.drifted)} column{'' if len(account.drifted) == 1 else 's'} where a source left its contract")
+    for found in account.drifted:
+        _say(console, f"{found.table}: {found.what}", "bold")
+        feeds = ", ".join(found.downstream) or "no mart"
+        _say(console, f"  owner {found.owner} · policy {found.policy} · feeds {feeds}")
+        if found.patch:
+            _say(console, "  Proposed patch; once it is in the contract, `lakehouse replay` brings the parked values back:")
+            _say(console, "\n".join(f"    {line}" for line in found.patch.splitlines()), "green")
+    if not account.drifted:
+        _say(console, "Every source looks as its contract says.")
+
+
+def _checks(report: Report, console: Console) -> None:
+    broken = [judged for judged in report.account.judged if judged.failed]
+    rules = len(report.account.judged)
+    _title(console, f"Rules of the contracts: {rules - len(broken)} of {rules} were never broken")
+    if broken:
+        headings = [Heading("table"), Heading("rule"), Heading("what happens"), Heading("rows that broke it", right=True),
+                    Heading("rows judged", right=True)]
+        does = {"halt": "the day halts", "quarantine": "rows are held back", "warn": "it is reported"}
+        console.print(table_of(headings, (
+            [j.table, j.rule, does.get(j.on_failure, j.on_failure), figure(j.failed), figure(j.evaluated)] for j in broken)))
+        _say(console, "Counted over all days; a row that was put right at the source is no longer held back.", "dim")
+    if report.checks is not None:
+        passed, failed = report.checks
+        _say(console, f"Checks in Dagster, as they stand: {passed:,} passed, {failed:,} failed.")
+
+
+def _marts(account: Account, console: Console) -> None:
+    _title(console, "Marts and datasets")
+    datasets = {dataset.mart: dataset for dataset in account.datasets}
+    headings = [Heading("mart"), Heading("rows", right=True), Heading("rules"), Heading("Domo dataset"), Heading("rows", right=True)]
+    rows = []
+    for table in account.tables:
+        if table.contract.model is not None:
+            mart, dataset = table.zone("curated"), datasets.get(table.contract.name)
+            rows.append([f"curated.{table.contract.name}", figure(mart.rows if mart else None), checks(table),
+                         dataset.name if dataset else "·", figure(dataset.rows if dataset else None)])
+    console.print(table_of(headings, rows))
+
+
+def _figure(table: FigureTable, console: Console) -> None:
+    _title(console, table.title)
+    numbers = [isinstance(value, int | float | Decimal) for value in (table.rows[0] if table.rows else ())]
+    headings = [Heading(name, right=bool(numbers) and numbers[n]) for n, name in enumerate(table.headings)]
+    console.print(table_of(headings, ([_cell(value) for value in row] for row in table.rows)))
+    drawn = [float(row[-1]) for row in table.rows if isinstance(row[-1], int | float | Decimal)]
+    if drawn:
+        _say(console, f"{table.headings[-1]}  {sparkline(drawn)}", "bold blue")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "·"
+    return f"{value:,.2f}" if isinstance(value, float | Decimal) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _stages(stages: Iterable[Stage], console: Console) -> None:
+    known = list(stages)
+    _title(console, f"Wall time: {duration(sum(stage.seconds for stage in known))}")
+    console.print(table_of([Heading("stage"), Heading("time", right=True)], ([s.name, duration(s.seconds)] for s in known)))
+
+
+def _next(commands: Iterable[tuple[str, str]], console: Console) -> None:
+    _title(console, "Try next")
+    for command, what in commands:
+        _say(console, f"  {command}", "bold green")
+        _say(console, f"      {what}")
