@@ -135,7 +135,8 @@ def split(work: Work, heads: Frame) -> Split:
     images = [b for b in work.fresh if b.position is not None]
     in_order = len(images) <= 1 and not work.judged_anew and all(work.high is None or (b.position or 0) > work.high for b in images)
     if not in_order:
-        everyone = nw.concat([rows.select(key), heads.select(key)]).unique()
+        # Keys that are gone today, too: an image that came late may end an older version of theirs.
+        everyone = nw.concat([work.rows(work.after).select(key), heads.select(key)]).unique()
         return Split(rows.filter(nw.col("_op").is_null()), everyone)
     states = nw.concat([rows.filter(nw.col("_op") != columns.PRESENT), *[_gone(rows, heads, b, key) for b in images]], how="diagonal")
     joined = states.join(heads.select(*key, _h_hash="_hash", _h_clamp="_clamp"), on=key, how="left")

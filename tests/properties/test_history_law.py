@@ -147,6 +147,8 @@ CASES = {
     "a row read again": [told(row(A, 5, 5)), told(row(A, 5, 5), seen=2)],
     "the older observation of a tie arrives last": [told(row(B, 5, 5), seen=2), told(row(A, 5, 5), seen=1)],
     "a change found by an image, then told by the feed": [told(row(A, 1, 1)), full(4, {KEYS[0]: B}, 4), told(row(B, 3, 3))],
+    "a late image ends an older version of a key that is gone": [
+        told(row(A, 2, 1)), told(row(A, 6, 4), row(None, 8, 7)), full(2, {}, 2)],
     "a key that comes back": [told(row(A, 1, 1)), told(row(None, 2, 2)), told(row(A, 3, 3))],
 }
 
