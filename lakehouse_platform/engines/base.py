@@ -69,8 +69,8 @@ class Table(Protocol):
         """Add rows in one commit, streaming."""
     def merge(self, changes: nw.LazyFrame[Any], *, key: Sequence[str], commit: Commit) -> MergeFigures:
         """Upsert by `key` the rows of `changes`; a row whose `_drop` is true deletes its key instead. One commit, pruned by key bounds."""
-    def replace(self, rows: nw.LazyFrame[Any], commit: Commit) -> None:
-        """All rows anew in one commit."""
+    def replace(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
+        """All rows anew in one commit. A reader streams, and its schema becomes the table's; a frame is put into the table's schema."""
 
 
 class Engine(Protocol):

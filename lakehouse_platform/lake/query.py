@@ -16,7 +16,9 @@ from lakehouse_platform.lake.extension import load_delta, sql_name, sql_text
 from lakehouse_platform.naming import Zone
 
 BATCH_ROWS = 65_536
-NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False, "autoload_known_extensions": False,
+}
 _SYSTEM = ("information_schema", "pg_catalog")
 _RAW = "select * exclude (_header) from {scan} where _kind = 'change'"
 """Raw without the header rows of batches, which are the platform's own."""

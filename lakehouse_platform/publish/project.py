@@ -135,11 +135,11 @@ def read_build(results: Path, manifest: Path) -> Build:
     """Read a build from dbt's `run_results.json`."""
     nodes: dict[str, dict[str, Any]] = json.loads(manifest.read_text())["nodes"]
     found: list[dict[str, Any]] = json.loads(results.read_text())["results"]
-    return Build(tuple(_outcome(result, nodes) for result in found if result["unique_id"] in nodes))
+    return Build(tuple(_outcome(result, nodes) for result in found))
 
 
 def _outcome(result: dict[str, Any], nodes: dict[str, dict[str, Any]]) -> Outcome:
     node = nodes[result["unique_id"]]
-    judged = [nodes[name]["name"] for name in (node["unique_id"], *node["depends_on"]["nodes"]) if name.startswith("model.") and name in nodes]
+    judged = [nodes[name]["name"] for name in node["depends_on"]["nodes"] if name.startswith("model.")]
     of = judged if node["resource_type"] == "test" else [node["name"]]
     return Outcome(node["name"], str(result["status"]), str(result.get("message") or ""), frozenset(of))
