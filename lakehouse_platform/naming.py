@@ -33,7 +33,7 @@ def check_name(name: str, *, noun: str) -> str:
 
 def asset_key(zone: str, domain: str, table: str) -> list[str]:
     """Asset key `zone/domain/table`; `zone` may also be `domo` or `warehouse`."""
-    return [zone, domain, table]
+    return [str(zone), domain, table]
 
 
 def table_path(zone: str, domain: str, table: str) -> str:

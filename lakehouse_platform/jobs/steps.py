@@ -134,7 +134,7 @@ def _schema_check(contract: Contract, extraction: raw.Extraction) -> CheckOutcom
 
 def schema_check(contract: Contract, findings: tuple[Finding, ...]) -> CheckOutcome:
     """What drift means under the contract; a discarding contract does not mind."""
-    figures: dict[str, Figure] = {"findings": len(findings), "policy": contract.drift}
+    figures: dict[str, Figure] = {"findings": len(findings), "policy": str(contract.drift)}
     frozen = contract.drift is Drift.FREEZE
     passed = not findings or contract.drift is Drift.DISCARD
     return CheckOutcome(SCHEMA, passed, halting=frozen, figures=figures, description="; ".join(map(str, findings)))

@@ -100,7 +100,7 @@ def figures(known: Mapping[str, Figure]) -> dict[str, RawMetadataValue]:
 
 def tags_of(zone: str, contract: Contract) -> dict[str, str]:
     """The contract's tags and the zone."""
-    return {**contract.tags, "zone": zone, "domain": contract.domain}
+    return {**contract.tags, "zone": str(zone), "domain": contract.domain}
 
 
 def markdown_list(lines: Iterable[str]) -> str:

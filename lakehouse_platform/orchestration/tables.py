@@ -39,7 +39,7 @@ def build_table(project: Project, contract: Contract, zone: Zone, partitions: dg
 
     @dg.asset(
         key=key, deps=[upstream], group_name=contract.domain, partitions_def=partitions, backfill_policy=SINGLE_RUN,
-        description=contract.description, owners=[contract.owner], kinds={zone, "deltalake", "polars"},
+        description=contract.description, owners=[contract.owner], kinds={zone.value, "deltalake", "polars"},
         tags=describe.tags_of(zone, contract), pool=naming.pool(zone, contract.domain, contract.table),
         metadata=describe.definition_metadata(zone, contract, project.lake.uri(zone, contract), contract.freshness),
         check_specs=[check_spec(key, spec, partitions) for spec in specs], code_version=contract.fingerprint[:12],
