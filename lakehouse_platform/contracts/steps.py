@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from lakehouse_platform.contracts.block import StepsBlock
@@ -26,7 +27,7 @@ def _check_file(folder: Path, name: str, suffix: str, at: Node, findings: Findin
     file = folder / name
     try:
         inside = file.resolve().is_relative_to(folder.resolve())
-        exists = file.is_file()
+        exists = file.is_file() and os.access(file, os.R_OK)
     except (OSError, ValueError, RuntimeError):
         inside, exists = True, False
     if not inside or Path(name).is_absolute():
@@ -34,7 +35,7 @@ def _check_file(folder: Path, name: str, suffix: str, at: Node, findings: Findin
     elif file.suffix != suffix:
         findings.add(at, f'"{name}" must be a {suffix} file.')
     elif not exists:
-        findings.add(at, f'there is no file "{name}" beside the contract.')
+        findings.add(at, f'there is no file "{name}" beside the contract that can be read.')
     else:
         return True
     return False

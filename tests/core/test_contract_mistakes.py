@@ -62,7 +62,7 @@ MISTAKES = {
         (88, '"min_rows" should be greater than or equal to 0, not -1.'),
         (89, 'unknown history "scd1". Did you mean "scd2"?'),
         (90, '"../shared.py" lies outside the contract\'s folder: put the file beside the contract.'),
-        (90, 'there is no file "invoice.sql" beside the contract.'),
+        (90, 'there is no file "invoice.sql" beside the contract'),
     ],
     "ledger": [
         (18, 'unknown column "entyr". Did you mean "entry"?'),

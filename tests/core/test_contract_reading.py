@@ -189,7 +189,7 @@ def mutated(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(text=mutated())
 def test_mutated_file_is_a_contract_or_problems_and_never_a_traceback(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("contracts")
