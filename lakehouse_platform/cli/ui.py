@@ -24,6 +24,8 @@ CONFIGURATION = "dagster.yaml"
 """The instance's configuration, in the project and in DAGSTER_HOME."""
 GRACE = 15.0
 """Seconds that Dagster gets to end by itself."""
+LAST_GRACE = 3.0
+"""Seconds that those get who are left then."""
 
 
 @click.command(short_help="Open the Dagster UI.")
@@ -67,33 +69,35 @@ def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - 
     raise KeyboardInterrupt
 
 
-def end_group(process: subprocess.Popen[bytes], grace: float = GRACE) -> None:
+def end_group(process: subprocess.Popen[bytes]) -> None:
     """End every process of the group that `process` leads: asked first, then made to."""
     with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C: no more patience
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if _signal(process, number) and _gone(process, grace):
-                return
+        _signal(process, signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+        if not _signal(process, signal.SIGTERM) or _gone(process):
+            return
     _signal(process, signal.SIGKILL)
     process.wait()
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
     """Whether there was anybody to hear it."""
-    with contextlib.suppress(ProcessLookupError):
+    try:
         os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return False
     return True
 
 
-def _gone(process: subprocess.Popen[bytes], grace: float) -> bool:
+def _gone(process: subprocess.Popen[bytes]) -> bool:
     """Whether the whole group ends in time."""
-    deadline = time.monotonic() + grace
+    deadline = time.monotonic() + LAST_GRACE
     while time.monotonic() < deadline:
         process.poll()
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
+        if not _signal(process, 0):
             return True
-        time.sleep(0.1)
+        time.sleep(0.05)
     return False
 
 
