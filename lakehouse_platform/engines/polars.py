@@ -17,7 +17,8 @@ from lakehouse_platform.engines import casts
 from lakehouse_platform.engines.base import Commit, MergeFigures, TableSpec
 from lakehouse_platform.errors import CommitConflict, UnknownName
 
-WRITER = WriterProperties(compression="SNAPPY")
+WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=122_880)
+"""Row groups as DuckDB likes them: an open one is held in memory, so it bounds what a write takes."""
 DROP = "_drop"
 _ARROW: dict[Kind, pa.DataType] = {
     Kind.BOOLEAN: pa.bool_(), Kind.INT16: pa.int16(), Kind.INT32: pa.int32(), Kind.INT64: pa.int64(),

@@ -26,17 +26,17 @@ from lakehouse_platform.publish.folder import FolderDestination
 from lakehouse_platform.zones import gate, hds, ods, raw
 from lakehouse_platform.zones.lake import Lake
 from tests.properties.feeds import Delivery, FeedSource, contract
-from tests.properties.oracle import Row
+from tests.properties.oracle import Row, Values
 
 NORTH, SOUTH = ("north", 1), ("south", 2)
 A, B, C = ("1.5", "a"), ("2.5", None), ("-3", "c")
 
 
-def _told(seen: int, *rows: tuple) -> Delivery:
+def _told(seen: int, *rows: Values) -> Delivery:
     return Delivery(tuple(Row(k, s, False, seen, v, e) for k, v, s, e in rows), seen=seen)
 
 
-def _image(position: int, seen: int, *keys: tuple) -> Delivery:
+def _image(position: int, seen: int, *keys: Values) -> Delivery:
     return Delivery(tuple(Row(k, position, True, seen, v, seen) for k, v in keys), position, seen)
 
 

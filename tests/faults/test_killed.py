@@ -107,11 +107,11 @@ def named_points() -> set[str]:
     found: set[str] = set()
     for file in (ROOT / "lakehouse_platform").rglob("*.py"):
         for call in (n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Call) and n.args):
-            first, name = call.args[0], ast.unparse(call.func)
-            if isinstance(first, ast.Constant) and name == "faults.reach":
-                found.add(first.value)
-            elif isinstance(first, ast.Constant) and name == "Commit":
-                found |= {f"{first.value}.before", f"{first.value}.after"}
+            point = call.args[0].value if isinstance(call.args[0], ast.Constant) else None
+            if isinstance(point, str) and ast.unparse(call.func) == "faults.reach":
+                found.add(point)
+            elif isinstance(point, str) and ast.unparse(call.func) == "Commit":
+                found |= {f"{point}.before", f"{point}.after"}
     return found
 
 

@@ -20,6 +20,7 @@ from lakehouse_platform.contracts.contract import Column, Contract, Metric, OnFa
 from lakehouse_platform.contracts.types import parse_type
 from lakehouse_platform.quality import rules
 from lakehouse_platform.zones import hds, law, standardise
+from lakehouse_platform.zones.rows import ORDER
 from tests.properties.feeds import contract
 
 KEY = ["region", "number"]
@@ -29,6 +30,10 @@ VALUES = [("1.5", "a"), (None, "a"), ("2.25", None), ("9999999999999999999999999
 
 def instant(number: int) -> dt.datetime:
     return dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=number)
+
+
+def arrow_schema(fields: list[tuple[str, pa.DataType]]) -> pa.Schema:
+    return pa.schema(fields)
 
 
 def change_rows(seed: int, *, size: int = 60) -> pa.Table:
@@ -47,7 +52,7 @@ def change_rows(seed: int, *, size: int = 60) -> pa.Table:
             "_seen_at": instant(dice.choice([1, 2])), "_effective_at": instant(dice.randint(1, 8)),
             "_hash": "" if op == "delete" else f"h{index}", "_batch_id": "2026-03-02#1", "_row": number,
         })
-    schema = pa.schema([
+    schema = arrow_schema([
         ("region", pa.string()), ("number", pa.int64()), ("amount", pa.decimal128(38, 9)), ("note", pa.string()), ("_op", pa.string()),
         ("_seq", pa.int64()), ("_snapshot", pa.bool_()), ("_seen_at", INSTANT), ("_effective_at", INSTANT), ("_hash", pa.string()),
         ("_batch_id", pa.string()), ("_row", pa.int64()),
@@ -70,7 +75,7 @@ def heads(seed: int) -> pa.Table:
     rows = [{"region": r, "number": n, "amount": Decimal("1.5"), "note": "a", "valid_from": instant(-5), "valid_to": None,
              "is_current": True, "_seq": 0, "_hash": "h0", "_effective_at": instant(-6), "_clamp": instant(-5 + seed % 2),
              "_seen_at": instant(0), "_batch_id": "2026-03-01#1"} for r in ("north", "south") for n in (1, 2)]
-    return pa.Table.from_pylist(rows, schema=pa.schema([
+    return pa.Table.from_pylist(rows, schema=arrow_schema([
         ("region", pa.string()), ("number", pa.int64()), ("amount", pa.decimal128(38, 9)), ("note", pa.string()), ("valid_from", INSTANT),
         ("valid_to", INSTANT), ("is_current", pa.bool_()), ("_seq", pa.int64()), ("_hash", pa.string()), ("_effective_at", INSTANT),
         ("_clamp", INSTANT), ("_seen_at", INSTANT), ("_batch_id", pa.string()),
@@ -81,10 +86,11 @@ class PolarsBackend:
     """Frames of Polars."""
 
     def frame(self, table: pa.Table) -> nw.LazyFrame[Any]:
-        return nw.from_native(pl.from_arrow(table).lazy())
+        return nw.from_native(pl.DataFrame(table).lazy())
 
     def satisfies(self, frame: nw.LazyFrame[Any], expression: str, *, into: str) -> nw.LazyFrame[Any]:
-        return nw.from_native(frame.to_native().with_columns(pl.sql_expr(expression).fill_null(value=True).alias(into)))
+        native: pl.LazyFrame = frame.to_native()
+        return nw.from_native(native.with_columns(pl.sql_expr(expression).fill_null(value=True).alias(into)))
 
 
 class DuckBackend:
@@ -98,7 +104,8 @@ class DuckBackend:
         return nw.from_native(self._connection.from_arrow(table))
 
     def satisfies(self, frame: nw.LazyFrame[Any], expression: str, *, into: str) -> nw.LazyFrame[Any]:
-        return nw.from_native(frame.to_native().project(f"*, coalesce({expression}, true) as {into}"))
+        native: duckdb.DuckDBPyRelation = frame.to_native()
+        return nw.from_native(native.project(f"*, coalesce({expression}, true) as {into}"))
 
 
 Verb = Callable[[Any, int], nw.LazyFrame[Any]]
@@ -133,7 +140,7 @@ CASES: dict[str, Verb] = {
     "winning_deliveries": _winners,
     "without_superseded": lambda b, s: law.without_superseded(b.frame(change_rows(s)), _winners(b, s)),
     "with_absences": lambda b, s: law.with_absences(b.frame(change_rows(s)), _winners(b, s), KEY),
-    "changed": lambda b, s: law.changed(b.frame(change_rows(s)).unique([*KEY, *law.ORDER], keep="any").drop("_row", "note", "amount"), KEY),
+    "changed": lambda b, s: law.changed(b.frame(change_rows(s)).unique([*KEY, *ORDER], keep="any").drop("_row", "note", "amount"), KEY),
     "versions": lambda b, s: law.versions(b.frame(change_rows(s)).filter(nw.col("_op") != "present").drop("_row", "note", "amount"), KEY),
     "facts": lambda b, s: law.facts(b.frame(change_rows(s)), b.frame(snapshots(s)), KEY),
     "history": lambda b, s: law.history(b.frame(change_rows(s)).drop("_row", "note", "amount"), b.frame(snapshots(s)), KEY),
