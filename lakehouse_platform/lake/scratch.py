@@ -28,10 +28,7 @@ class Scratch:
         self._file = file
         if not file.is_file():
             raise UnknownName(f"{file}: nothing has been built here yet; build the marts first")
-        try:
-            self._connection = duckdb.connect(str(file), read_only=True)
-        except (duckdb.IOException, duckdb.ConnectionException) as error:
-            raise ScratchLocked(f"{file} is still open elsewhere; wait until dbt has ended. {error}") from error
+        self._connection = _connect(file)
         self._connection.execute("set TimeZone = 'UTC'")
 
     def __enter__(self) -> Self:
@@ -70,6 +67,22 @@ class Scratch:
     def _number(self, sql: str, values: Sequence[str] = ()) -> int:
         row = self._connection.execute(sql, list(values)).fetchone()
         return cast("int", row[0]) if row else 0
+
+
+def _connect(file: Path) -> duckdb.DuckDBPyConnection:
+    """Open the file, if need be by closing what a dbt adapter in this very process has left open."""
+    try:
+        return duckdb.connect(str(file), read_only=True)
+    except duckdb.ConnectionException:
+        from lakehouse_platform.lake import dbt_plugin
+
+        dbt_plugin.release()
+    except duckdb.IOException as error:
+        raise ScratchLocked(f"{file} is open in another process; wait until dbt has ended. {error}") from error
+    try:
+        return duckdb.connect(str(file), read_only=True)
+    except duckdb.ConnectionException as error:
+        raise ScratchLocked(f"{file} is open in this process; close it first. {error}") from error
 
 
 def _place(schema: str, table: str) -> str:

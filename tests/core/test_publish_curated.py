@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -14,6 +16,7 @@ from lakehouse_platform import faults
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.errors import UnknownName
+from lakehouse_platform.lake.dbt_plugin import Plugin
 from lakehouse_platform.lake.scratch import Scratch, ScratchLocked
 from lakehouse_platform.publish.curated import MartRefused, publish_marts
 from lakehouse_platform.zones.lake import Lake
@@ -136,9 +139,22 @@ def test_nothing_built_is_named(lake: Lake, tmp_path: Path) -> None:
         publish_marts(lake, tmp_path / "none.duckdb", [KPI])
 
 
-def test_scratch_file_that_dbt_still_writes_is_left_alone(file: Path) -> None:
-    with duckdb.connect(str(file)), pytest.raises(ScratchLocked, match="wait until dbt has ended"):
+def test_scratch_file_that_another_process_writes_is_left_alone(file: Path) -> None:
+    holder = f"import duckdb, sys; c = duckdb.connect({str(file)!r}); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        with pytest.raises(ScratchLocked, match="wait until dbt has ended"):
+            Scratch(file)
+        process.communicate("")
+
+
+def test_what_dbt_left_open_in_this_process_is_closed(lake: Lake, file: Path) -> None:
+    left = duckdb.connect(str(file))
+    with pytest.raises(ScratchLocked, match="open in this process"):
         Scratch(file)
+    Plugin("dbt_plugin", {}).configure_cursor(left)
+    assert publish_marts(lake, file, [KPI])[0].committed
 
 
 @pytest.mark.parametrize(("point", "seen"), [("curated.replace.before", [ROWS[1]]), ("curated.replace.after", ROWS)])
