@@ -15,7 +15,7 @@ import pyarrow as pa
 from lakehouse_platform.contracts.contract import Capture, CaptureSpec, Column, Contract, Drift, SnapshotGuard, SourceTable
 from lakehouse_platform.contracts.types import parse_type
 from lakehouse_platform.sources.base import Reading, Request, SourceColumn
-from tests.properties.oracle import Row
+from tests.properties.oracle import PRESENT, Row, Values
 
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 COLUMNS = {"region": "varchar(80)", "number": "bigint", "amount": "numeric(38,9)", "note": "text"}
@@ -52,13 +52,13 @@ class Delivery:
     @property
     def arrow(self) -> pa.Table:
         """The rows as a source streams them."""
-        values = [(row.value if row.value is not None else (None, None)) for row in self.rows]
+        values = [((None, None) if row.value is None or row.value == PRESENT else row.value) for row in self.rows]
         return pa.table({
             "region": pa.array([r.key[0] for r in self.rows], pa.string()),
             "number": pa.array([r.key[1] for r in self.rows], pa.int64()),
             "amount": pa.array([None if v[0] is None else Decimal(v[0]) for v in values], pa.decimal128(38, 9)),
             "note": pa.array([v[1] for v in values], pa.string()),
-            "_op": pa.array(["delete" if r.value is None else "upsert" for r in self.rows], pa.string()),
+            "_op": pa.array([{None: "delete", PRESENT: "present"}.get(r.value, "upsert") for r in self.rows], pa.string()),
             "_seq": pa.array([r.seq for r in self.rows], pa.int64()),
             "_snapshot": pa.array([r.snapshot for r in self.rows], pa.bool_()),
             "_effective_at": pa.array([instant(r.effective) for r in self.rows], pa.timestamp("us", "UTC")),
@@ -66,7 +66,7 @@ class Delivery:
         })
 
 
-def fingerprint(key: tuple, value: tuple) -> str:
+def fingerprint(key: Values, value: Values) -> str:
     """What the platform's `_hash` must be: sha256 over the names, lengths and texts of what is not NULL."""
     amount = None if value[0] is None else f"{Decimal(value[0]):.9f}"
     named = {"region": key[0], "number": str(key[1]), "amount": amount, "note": value[1]}

@@ -17,7 +17,7 @@ from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.zones import gate, hds, ods, raw
 from lakehouse_platform.zones.lake import Lake
 from tests.properties.feeds import KEY, Delivery, FeedSource, contract, fingerprint, instant
-from tests.properties.oracle import Row, history
+from tests.properties.oracle import PRESENT, Row, Values, history
 
 EXAMPLES = int(os.environ.get("LAKEHOUSE_EXAMPLES", "200"))
 LONG = "a very long key that is alike for more than sixty-four characters, then "
@@ -33,9 +33,9 @@ feed = st.lists(change, max_size=5).map(lambda rows: Delivery(tuple(rows), seen=
 
 @st.composite
 def image(draw: st.DrawFn) -> Delivery:
-    """A full image: any keys, one row each."""
+    """A full image: any keys, one row each; of some it says only that they are there, as of rows that the gate holds back."""
     position, seen = draw(st.integers(1, 8)), draw(small)
-    state = draw(st.dictionaries(keys, values, max_size=4))
+    state = draw(st.dictionaries(keys, st.one_of(values, values, st.just(PRESENT)), max_size=4))
     return Delivery(tuple(Row(k, position, True, seen, v, seen) for k, v in state.items()), position, seen)
 
 
@@ -48,10 +48,11 @@ def one_delivery_each(deliveries: Sequence[Delivery]) -> list[Delivery]:
 deliveries_of_a_table = st.lists(st.one_of(feed, image()), min_size=1, max_size=6).map(one_delivery_each)
 
 
-def truth(deliveries: Sequence[Delivery]) -> set[tuple]:
+def truth(deliveries: Sequence[Delivery]) -> set[Values]:
     rows = {_as_seen(row, d) for d in deliveries for row in d.rows}
     snapshots = {(d.position, d.seen) for d in deliveries if d.position is not None}
-    order = {(r.key, r.value): fingerprint(r.key, r.value) for r in rows if r.value is not None}
+    values = {(r.key, r.value) for r in rows if r.value is not None and r.value != PRESENT}
+    order: dict[tuple[Values, Values | None], str] = {(key, value): fingerprint(key, value) for key, value in values}
     return history(rows, snapshots, order)
 
 
@@ -75,14 +76,14 @@ class Warehouse:
         ods.merge(self.lake, self.contract, day)
         hds.merge(self.lake, self.contract, day)
 
-    def versions(self) -> set[tuple]:
+    def versions(self) -> set[Values]:
         columns = (*KEY, "amount", "note", "valid_from", "valid_to", "is_current")
         found = pl.scan_delta(self.lake.uri("hds", self.contract)).select(columns).collect()
         assert (found["is_current"] == found["valid_to"].is_null()).all()
         assert not found.select(*KEY, "valid_from").is_duplicated().any()
         return {((a, b), (None if c is None else _plain(c), d), e, f) for a, b, c, d, e, f, _ in found.rows()}
 
-    def state(self) -> set[tuple]:
+    def state(self) -> set[Values]:
         found = pl.scan_delta(self.lake.uri("ods", self.contract)).select(*KEY, "amount", "note").collect()
         assert not found.select(*KEY).is_duplicated().any()
         return {((a, b), (None if c is None else _plain(c), d)) for a, b, c, d in found.rows()}
@@ -93,7 +94,7 @@ def _plain(amount: object) -> str:
     return text.rstrip(".") if text.endswith(".") else text
 
 
-def in_instants(versions: set[tuple]) -> set[tuple]:
+def in_instants(versions: set[Values]) -> set[Values]:
     return {(k, v, instant(a), None if b is None else instant(b)) for k, v, a, b in versions}
 
 
@@ -121,11 +122,11 @@ def test_any_split_order_and_repetition_gives_the_same_history(
         assert warehouse.state() == {(k, v) for k, v, _, end in expected if end is None}
 
 
-def row(value: tuple | None, seq: int, effective: int) -> Row:
+def row(value: Values | None, seq: int, effective: int) -> Row:
     return Row(KEYS[0], seq, False, 0, value, effective)
 
 
-def full(position: int, state: dict[tuple, tuple], seen: int) -> Delivery:
+def full(position: int, state: dict[Values, Values], seen: int) -> Delivery:
     return Delivery(tuple(Row(k, position, True, seen, v, seen) for k, v in state.items()), position, seen)
 
 
@@ -149,6 +150,8 @@ CASES = {
     "a change found by an image, then told by the feed": [told(row(A, 1, 1)), full(4, {KEYS[0]: B}, 4), told(row(B, 3, 3))],
     "a late image ends an older version of a key that is gone": [
         told(row(A, 2, 1)), told(row(A, 6, 4), row(None, 8, 7)), full(2, {}, 2)],
+    "a key that is there, is gone, and comes back": [
+        told(row(A, 1, 1)), full(2, {KEYS[0]: PRESENT}, 2), full(3, {}, 3), told(row(A, 4, 4), seen=4)],
     "a key that comes back": [told(row(A, 1, 1)), told(row(None, 2, 2)), told(row(A, 3, 3))],
 }
 

@@ -13,12 +13,15 @@ from lakehouse_platform.zones import hds, law, ods, progress
 from tests.properties.test_history_law import CASES, DAYS, Warehouse, in_instants, truth
 
 BUGS = {
-    "the order of arrival decides a tie": (
-        law, 'rows.unique([*key, *ORDER], keep="any"), key)', 'rows.unique([*key, "_seq"], keep="any"), key)',
+    "the older observation decides a tie": (
+        law, 'rows.unique([*key, *ORDER], keep="any"), key)', 'rows.unique([*key, "_seq"], keep="first", order_by="_seen_at"), key)',
         "the older observation of a tie arrives last"),
     "effective times are not clamped": (
         law, '_at=nw.col("_effective_at").cum_max().over(*key, order_by=ORDER)', '_at=nw.col("_effective_at")',
         "effective time goes back"),
+    "a presence is no sign of life": (
+        law, 'alive = rows.filter((nw.col("_op") == UPSERT) | (nw.col("_op") == PRESENT))', 'alive = rows.filter(nw.col("_op") == UPSERT)',
+        "a key that is there, is gone, and comes back"),
     "what an image lacks lives on": (
         law, "return nw.concat([states, _deletes(gone, key)], how=\"diagonal\")", "return states",
                                      "a late image re-derives its successor"),
