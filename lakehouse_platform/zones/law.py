@@ -31,17 +31,18 @@ def without_superseded(rows: Frame, winners: Frame) -> Frame:
 def with_absences(rows: Frame, winners: Frame, key: Sequence[str]) -> Frame:
     """Add the delete that each snapshot implies for a key it lacks, and take away the rows that only say "present".
 
-    Only the first snapshot after an upsert can matter: once a key is gone, later absences change nothing.
+    Only the first snapshot after a sign of life, an upsert or a presence, can matter: once a key is gone, later absences
+    change nothing.
     """
     at = winners.select(_p="_seq", _p_seen="_seen_at", _p_effective="_effective_at")
     states = rows.filter(nw.col("_op") != PRESENT)
-    upserts = states.filter(nw.col("_op") == UPSERT)
+    alive = rows.filter((nw.col("_op") == UPSERT) | (nw.col("_op") == PRESENT))
     later = (nw.col("_p") > nw.col("_seq")) | ((nw.col("_p") == nw.col("_seq")) & ~nw.col("_snapshot"))
-    places = upserts.select("_seq", "_snapshot").unique()
+    places = alive.select("_seq", "_snapshot").unique()
     following = places.join(at.select("_p"), how="cross").filter(later).group_by("_seq", "_snapshot").agg(nw.col("_p").min())
     following = following.join(at, on="_p", how="left")
     present = rows.filter(nw.col("_snapshot")).select(*key, _p="_seq").unique()
-    gone = upserts.join(following, on=["_seq", "_snapshot"], how="inner").select(*key, "_p", "_p_seen", "_p_effective").unique()
+    gone = alive.join(following, on=["_seq", "_snapshot"], how="inner").select(*key, "_p", "_p_seen", "_p_effective").unique()
     gone = gone.join(present, on=[*key, "_p"], how="anti")
     return nw.concat([states, _deletes(gone, key)], how="diagonal")
 
