@@ -44,6 +44,8 @@ class Request:
     """Cursor of the last batch (the reading's `high` then); None reads everything."""
     only_window: bool = False
     """`window` capture: read just the partition again, leaving late rows of other days to the open partition."""
+    above: int | None = None
+    """Position of the last full image: the next one's is greater, also where a long transaction holds the cursor back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,11 @@ class Ledger:
         return max((b.high for b in self.batches), default=None)
 
     @property
+    def position(self) -> int | None:
+        """Greatest position of a full image."""
+        return max((b.position for b in self.batches if b.position is not None), default=None)
+
+    @property
     def last_image(self) -> Batch | None:
         """The full image that saw the source last."""
         return max((b for b in self.batches if b.position is not None), key=lambda b: b.seen_at, default=None)

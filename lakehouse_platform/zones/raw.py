@@ -92,7 +92,7 @@ def _mode(contract: Contract) -> Capture:
 def _extract(lake: Lake, contract: Contract, source: Source, table: Table, ledger: Ledger, day: str, run: str) -> Extraction:
     window = business_day(day, source.time_zone)
     past = ledger.newest is not None and day < ledger.newest
-    with source.read(Request(contract, window, ledger.cursor, only_window=past)) as reading:
+    with source.read(Request(contract, window, ledger.cursor, only_window=past, above=ledger.position)) as reading:
         findings = drift_of(contract, reading)
         if findings and contract.drift is Drift.FREEZE:
             what = "; ".join(map(str, findings))

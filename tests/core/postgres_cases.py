@@ -45,10 +45,10 @@ def source_of(uri: str, *, zone: str = NEW_YORK, batch_bytes: int = 4 << 20) -> 
 
 
 def read(
-    uri: str, contract: Contract, low: int | None = None, *, window: Window = DAY, only_window: bool = False
+    uri: str, contract: Contract, low: int | None = None, *, window: Window = DAY, only_window: bool = False, above: int | None = None
 ) -> tuple[list[Row], Reading]:
     """All rows of a read, and the reading without them."""
-    with source_of(uri).read(Request(contract, window, low, only_window=only_window)) as reading:
+    with source_of(uri).read(Request(contract, window, low, only_window=only_window, above=above)) as reading:
         return reading.rows.read_all().to_pylist(), reading
 
 

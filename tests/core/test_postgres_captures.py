@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from lakehouse_platform.contracts.contract import Capture, CaptureSpec, ChangeLog
 from lakehouse_platform.errors import SourceError
 from lakehouse_platform.sources.base import Request, Window
-from lakehouse_platform.sources.postgres.query import version_of
+from lakehouse_platform.sources.postgres.query import PLACES, version_of
 from lakehouse_platform.sources.postgres.session import render
 from tests.core.postgres_cases import DAY, ROW_VERSION, SNAPSHOT, contract_of, extracting, ids, read, run, source_of, utc
 
@@ -52,8 +52,26 @@ def log(postgres_uri: str) -> str:
 def test_snapshot_takes_all_rows_at_one_position(thing: str) -> None:
     rows, reading = read(thing, contract_of(THING))
     assert ids(rows) == [1, 2]
-    assert {(row["_seq"], row["_snapshot"], row["_effective_at"]) for row in rows} == {(reading.high - 1, True, DAY.end)}
-    assert reading.position == reading.high - 1
+    assert {(row["_seq"], row["_snapshot"], row["_effective_at"]) for row in rows} == {(reading.position, True, DAY.end)}
+    assert reading.position == (reading.high - 1) * PLACES
+
+
+@pytest.mark.parametrize("capture", [SNAPSHOT, RECONCILED], ids=["snapshot", "reconciled"])
+def test_images_follow_each_other_while_a_transaction_stays_open(thing: str, capture: CaptureSpec) -> None:
+    contract = contract_of(THING, capture)
+    above: list[int] = []
+    with psycopg.connect(thing) as late:
+        number = late.execute("insert into thing values (3, 'late') returning pg_current_xact_id()::text::bigint").fetchone() or (0,)
+        for value in "cde":
+            run(thing, f"update thing set v = '{value}' where id = 2")
+            _, reading = read(thing, contract, above=max(above, default=None))
+            assert reading.high == number[0]
+            above.append(reading.position or 0)
+        late.commit()
+    assert above == [(number[0] - 1) * PLACES + n for n in range(3)]
+    rows, last = read(thing, contract, number[0], above=above[-1])
+    assert above[-1] < min(row["_seq"] for row in rows)
+    assert last.position == (last.high - 1) * PLACES
 
 
 def test_effective_time_without_column_is_never_after_the_read(thing: str) -> None:
@@ -80,7 +98,7 @@ def test_row_versions_are_read_once_each(thing: str) -> None:
     run(thing, "update thing set v = 'c' where id = 2")
     rows, second = read(thing, contract, first.high)
     assert [(row["id"], row["v"], row["_snapshot"]) for row in rows] == [(2, "c", False)]
-    assert first.high <= rows[0]["_seq"] < second.high
+    assert first.high <= rows[0]["_seq"] // PLACES < second.high
     assert read(thing, contract, second.high)[0] == []
 
 
@@ -89,7 +107,7 @@ def test_version_is_the_transactions_number(thing: str) -> None:
         number = writer.execute("select pg_current_xact_id()::text::bigint").fetchone()
         writer.execute("insert into thing values (3)")
     rows, _ = read(thing, contract_of(THING, ROW_VERSION))
-    assert [row["_seq"] for row in rows if row["id"] == 3] == [number and number[0]]
+    assert [row["_seq"] for row in rows if row["id"] == 3] == [number and number[0] * PLACES]
 
 
 def test_late_commit_is_neither_lost_nor_read_twice(thing: str) -> None:
@@ -126,8 +144,8 @@ def test_reconciled_read_adds_the_keys_that_are_left(thing: str) -> None:
     run(thing, "delete from thing where id = 1")
     rows, second = read(thing, contract, first.high)
     got = [tuple(row[name] for name in ("_op", "id", "v", "_seq", "_snapshot", "_effective_at")) for row in rows]
-    assert got == [("present", 2, None, second.high - 1, True, DAY.end)]
-    assert second.position == second.high - 1
+    assert got == [("present", 2, None, second.position, True, DAY.end)]
+    assert second.position == (second.high - 1) * PLACES
 
 
 def test_key_of_a_row_above_the_bound_is_present_and_its_row_comes_later(thing: str) -> None:

@@ -31,6 +31,8 @@ from lakehouse_platform.sources.postgres.columns import (
 Constant: TypeAlias = str | int | dt.datetime | None
 
 _CYCLE = 2**32
+PLACES = 2**16
+"""Places in `_seq` for each transaction: its rows have the first, and images that see no later one ended follow each other in the rest."""
 _INTEGERS = frozenset({"smallint", "integer", "bigint"})
 
 
@@ -111,6 +113,17 @@ class Subject:
         return tuple(self.request.contract.column(name).physical_name for name in self.request.contract.key)
 
     @property
+    def position(self) -> int:
+        """Where a full image stands: behind the rows of all transactions below `high`, and behind the last image.
+
+        While a transaction stays open, one image after the other sees the same `high` and yet another state, so they may
+        not share a position. Row versions from `high` on are read later and stand behind all of these images.
+        """
+        ended, above = (self.marks.high - 1) * PLACES, self.request.above
+        following = ended if above is None else max(ended, above + 1)
+        return following if self.spec.mode is Capture.SNAPSHOT else min(following, ended + PLACES - 1)
+
+    @property
     def fallback(self) -> dt.datetime:
         """When a change became true that does not tell: at the end of the partition, never in the future."""
         return min(self.request.window.end, self.marks.seen_at)
@@ -146,14 +159,14 @@ def version_of(bits: Expression, *, running: int) -> Expression:
 
 
 def _snapshot(subject: Subject) -> Iterable[Plan]:
-    """All rows, at the position below which every transaction has ended."""
-    marks = (_op("upsert"), Field(SEQ, pa.int64(), constant=subject.marks.high - 1), Field(SNAPSHOT, pa.bool_(), constant=True))
+    """All rows, at the image's position."""
+    marks = (_op("upsert"), Field(SEQ, pa.int64(), constant=subject.position), Field(SNAPSHOT, pa.bool_(), constant=True))
     yield _plan(subject, marks, _effective(subject, subject.spec.effective_at))
 
 
 def _row_version(subject: Subject) -> Iterable[Plan]:
     """Rows whose transaction ended since the last batch; with deletes reconciled, the keys that are left."""
-    marks = (_op("upsert"), Field(SEQ, pa.int64(), _version(subject)), Field(SNAPSHOT, pa.bool_(), constant=False))
+    marks = (_op("upsert"), Field(SEQ, pa.int64(), _version(subject) * PLACES), Field(SNAPSHOT, pa.bool_(), constant=False))
     rows = _plan(subject, marks, _effective(subject, subject.spec.effective_at), where=_since(subject))
     yield rows
     if subject.spec.reconcile_deletes:
@@ -161,16 +174,16 @@ def _row_version(subject: Subject) -> Iterable[Plan]:
 
 
 def _present(subject: Subject, rows: Plan) -> Plan:
-    """The key of every visible row, as a full image at position `high - 1`.
+    """The key of every visible row, as a full image right behind transaction `high - 1`.
 
     The snapshot sees all that transactions below `high` did, so a key that it lacks was deleted, and the delete sorts
-    after every row version that was ever read of it: those are below `high`, and at `high - 1` itself rows come before
+    after every row version that was ever read of it: those are below `high`, and at the same place rows come before
     images. What transactions from `high` on did is partly visible. A key that one of them inserted is in the image,
     which claims nothing about its content, and its row follows with a greater `_seq` in a later batch. A key that one
     of them deleted is missing already; nothing of it will be read again, unless it comes back with a greater `_seq`.
     What is not yet visible leaves the key as it was, and the next image tells.
     """
-    constants: dict[str, Constant] = {OP: "present", SEQ: subject.marks.high - 1, SNAPSHOT: True, EFFECTIVE: subject.fallback}
+    constants: dict[str, Constant] = {OP: "present", SEQ: subject.position, SNAPSHOT: True, EFFECTIVE: subject.fallback}
     kept = [f if f.name in subject.key else Field(f.name, f.type, constant=constants.get(f.name)) for f in rows.fields]
     guarded = [(name, c) for name, c in _cells(subject) if name in subject.key]
     return _select(subject, [*kept[:-1], Field(PARKED, pa.string(), parked(guarded, ()))], where=None)

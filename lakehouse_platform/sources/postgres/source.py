@@ -41,14 +41,15 @@ class PostgresSource:
             session.begin(target.table)
             marks, relation = read_marks(session), target.relation(session)
             source = target.selectable(relation)
-            plans = build_plans(Subject(request, target.spec, target.place, source, relation, marks, self.time_zone))
+            subject = Subject(request, target.spec, target.place, source, relation, marks, self.time_zone)
+            plans = build_plans(subject)
             imaged = target.spec.mode is Capture.SNAPSHOT or target.spec.reconcile_deletes
             with closing(_change_rows(session, plans, target.place)) as batches:
                 yield Reading(
                     rows=pa.RecordBatchReader.from_batches(plans[0].schema, batches),
                     low=request.low,
                     high=marks.high,
-                    position=marks.high - 1 if imaged else None,
+                    position=subject.position if imaged else None,
                     seen_at=marks.seen_at,
                     running=marks.running,
                     columns=own_columns(target.spec, request.contract.columns, relation),
