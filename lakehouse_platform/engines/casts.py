@@ -66,8 +66,7 @@ def conform(frame: pl.LazyFrame, columns: Mapping[str, LakeType], *, parked: str
 
 def parked_text(parked: str, key: str) -> pl.Expr:
     """A parked value's text, NULL where there is none."""
-    quoted = key.replace("\\", "\\\\").replace("'", "\\'")
-    return pl.col(parked).str.json_path_match(f"$['{quoted}']")
+    return pl.col(parked).str.json_decode(pl.Struct({key: pl.String})).struct.field(key)
 
 
 def _entry(name: str, misfit: pl.Expr) -> pl.Expr:
@@ -97,7 +96,8 @@ def _from_text(column: pl.Expr, lake: LakeType) -> pl.Expr:
     if lake.kind is Kind.DATE:
         return text.str.to_date("%Y-%m-%d", strict=False)
     if lake.kind is Kind.TIMESTAMP:
-        return text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", strict=False).dt.convert_time_zone("UTC")
+        spaced = text.str.replace("T", " ", literal=True)
+        return spaced.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", strict=False).dt.convert_time_zone("UTC")
     if lake.kind is Kind.BINARY:
         return text.str.strip_prefix("\\x").str.decode("hex", strict=False)
     if lake.kind in (Kind.FLOAT32, Kind.FLOAT64):
