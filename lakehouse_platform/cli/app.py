@@ -9,8 +9,10 @@ from typing import NoReturn
 import click
 
 from lakehouse_platform.cli.contracts import explain, schema, validate
+from lakehouse_platform.cli.demo import demo
 from lakehouse_platform.cli.listing import quarantine, query, status
 from lakehouse_platform.cli.place import Defaults, place_options
+from lakehouse_platform.cli.runs import backfill, materialize, replay
 from lakehouse_platform.cli.start import init
 from lakehouse_platform.cli.ui import dev
 from lakehouse_platform.errors import LakehouseError, TransientError, UnknownName
@@ -51,7 +53,7 @@ def lakehouse(context: click.Context, folder: str | None, environment: str | Non
     context.obj = Defaults(folder, environment)
 
 
-for command in (validate, explain, schema, init, status, query, quarantine, dev):
+for command in (validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, dev, demo):
     lakehouse.add_command(command)
 
 
