@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lakehouse_platform import contracts
 from lakehouse_platform.contracts.contract import Contract
-from lakehouse_platform.errors import ContractError, SourceError, UnknownName, did_you_mean
+from lakehouse_platform.errors import ContractError, SettingsError, SourceError, UnknownName, did_you_mean
+from lakehouse_platform.publish.destination import Destination
 from lakehouse_platform.settings import Environment, load_environment
 from lakehouse_platform.sources.base import Source
 from lakehouse_platform.zones.lake import Lake
@@ -46,6 +47,16 @@ class Project:
         from lakehouse_platform.engines.polars import PolarsEngine
 
         return Lake(self.environment.lake.root, PolarsEngine())
+
+    @cached_property
+    def destination(self) -> Destination:
+        """Where datasets go. Raises SettingsError where the environment names no place."""
+        from lakehouse_platform.publish.folder import FolderDestination
+
+        bound = self.environment.publish.get("domo")
+        if bound is None:
+            raise SettingsError(f"{self.environment.path}: datasets have no place to go. Add `publish: {{domo: …}}`.")
+        return FolderDestination(bound.path)
 
     @property
     def contracts_folder(self) -> Path:

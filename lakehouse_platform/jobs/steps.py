@@ -84,11 +84,12 @@ def _rule_specs(contract: Contract) -> tuple[CheckSpec, ...]:
     stated = {rule.name for rule in contract.rules}
     implied = [r for r in rules_of(contract) if r.name not in stated]
     needed = ", ".join(c for r in implied for c in r.columns)
-    specs = [CheckSpec(r.name, _describe(r), r.on_failure is OnFailure.HALT) for r in contract.rules]
+    specs = [CheckSpec(r.name, describe_rule(r), r.on_failure is OnFailure.HALT) for r in contract.rules]
     return (*([CheckSpec(REQUIRED, f"No NULL in {needed}; rows that have one are held back.")] if implied else []), *specs)
 
 
-def _describe(rule: Rule) -> str:
+def describe_rule(rule: Rule) -> str:
+    """What a rule asks for, and what happens where it is broken."""
     measured = rule.expression if rule.metric is Metric.EXPRESSION else f"{', '.join(rule.columns)} {rule.metric}".strip()
     what = (rule.description or measured or rule.name).rstrip(".")
     does = {OnFailure.HALT: "halts the day", OnFailure.QUARANTINE: "rows that break it are held back", OnFailure.WARN: "reported"}
@@ -148,12 +149,12 @@ def run_ods(project: Project, contract: Contract, day: str, run: str) -> Outcome
     if judgement.halted:
         through = complete_through_of(lake, contract, Zone.ODS)
         why = f"the gate halted {day}: {', '.join(judgement.halted)} failed, and nothing of it was committed beyond Raw"
-        return Outcome((*checks, *_fresh(contract, through)), halted=why)
+        return Outcome((*checks, *fresh_outcomes(contract, through)), halted=why)
     merged = ods.merge(lake, contract, day)
     figures: dict[str, Figure] = {
         "rows_accepted": merged.rows, "rows_held_back": merged.held, "inserted": merged.inserted, "updated": merged.updated,
         "deleted": merged.deleted, "delta_version": merged.version}
-    checks = (*checks, *_fresh(contract, merged.complete_through))
+    checks = (*checks, *fresh_outcomes(contract, merged.complete_through))
     return Outcome(checks, merged.rows, lake.ods(contract).count(), figures, merged.complete_through)
 
 
@@ -180,7 +181,7 @@ def run_hds(project: Project, contract: Contract, day: str, run: str) -> Outcome
     figures: dict[str, Figure] = {
         "rows_accepted": merged.rows, "rows_held_back": merged.held, "versions_opened": merged.opened, "versions_closed": merged.closed,
         "versions_retracted": merged.retracted, "delta_version": merged.version}
-    checks = (agreement(lake, contract), *_fresh(contract, merged.complete_through))
+    checks = (agreement(lake, contract), *fresh_outcomes(contract, merged.complete_through))
     return Outcome(checks, merged.rows, lake.hds(contract).count(), figures, merged.complete_through)
 
 
@@ -202,7 +203,8 @@ def complete_through_of(lake: Lake, contract: Contract, zone: Zone) -> dt.dateti
     return found.complete_through if found is not None else None
 
 
-def _fresh(contract: Contract, through: dt.datetime | None) -> tuple[CheckOutcome, ...]:
+def fresh_outcomes(contract: Contract, through: dt.datetime | None) -> tuple[CheckOutcome, ...]:
+    """The freshness check, where the contract promises any."""
     return (freshness(contract, through, dt.datetime.now(tz=dt.UTC)),) if contract.freshness is not None else ()
 
 

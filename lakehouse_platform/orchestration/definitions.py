@@ -8,7 +8,9 @@ from itertools import chain
 
 import dagster as dg
 
+from lakehouse_platform.jobs.marts import prepare_marts, read_marts
 from lakehouse_platform.jobs.project import Project
+from lakehouse_platform.orchestration.marts import build_dataset, build_marts
 from lakehouse_platform.orchestration.schedules import build_jobs, build_schedules
 from lakehouse_platform.orchestration.tables import build_source, build_table, zones_of
 
@@ -34,7 +36,11 @@ def _build(project: Project, assets: Sequence[dg.AssetsDefinition], sensors: Seq
     partitions = partitions_of(project)
     sources = [build_source(project, contract) for contract in project.tables]
     tables = [build_table(project, contract, zone, partitions) for contract in project.tables for zone in zones_of(contract)]
+    prepare_marts(project)
+    marts = read_marts(project)
+    curated = build_marts(project, marts, partitions)
+    datasets = [build_dataset(project, mart, marts, partitions) for mart in marts if mart.contract.publication is not None]
     jobs = build_jobs(project)
     return dg.Definitions(
-        assets=list(chain(sources, tables, assets)), jobs=jobs, schedules=build_schedules(jobs), sensors=list(sensors),
+        assets=list(chain(sources, tables, curated, datasets, assets)), jobs=jobs, schedules=build_schedules(jobs), sensors=list(sensors),
         executor=dg.in_process_executor)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dagster._core.events.log import EventLogEntry
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Nothing of the event log on the terminal: it is in the instance, and what matters of it goes to `progress`."""
 _STATES = {
     dg.DagsterEventType.STEP_START: "started", dg.DagsterEventType.STEP_SUCCESS: "succeeded", dg.DagsterEventType.STEP_FAILURE: "failed",
     dg.DagsterEventType.STEP_SKIPPED: "skipped", dg.DagsterEventType.STEP_UP_FOR_RETRY: "retrying",
@@ -103,7 +105,7 @@ def materialize(
     instance.add_event_listener(run_id, watch)
     job.execute_in_process(
         instance=instance, partition_key=None if several else partitions[0], raise_on_error=False, asset_selection=list(keys),
-        run_id=run_id, tags={**(tags or {}), **several})
+        run_id=run_id, tags={**(tags or {}), **several}, run_config=QUIET)
     return watch.result(instance, run_id)
 
 

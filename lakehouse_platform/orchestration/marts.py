@@ -1,0 +1,124 @@
+"""The assets of Curated, one step for all marts of a run, and of the datasets that are made of them."""
+
+# Dagster reads the annotation of `context` as it is: no postponed annotations here.
+
+import re
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+from dagster._core.definitions.metadata import RawMetadataValue
+
+from lakehouse_platform.errors import TerminalError, TransientError
+from lakehouse_platform.jobs.lineage import mart_lineage
+from lakehouse_platform.jobs.marts import Mart, dataset_checks, run_dataset, run_marts
+from lakehouse_platform.jobs.project import Project
+from lakehouse_platform.jobs.steps import Outcome
+from lakehouse_platform.naming import Zone
+from lakehouse_platform.orchestration import describe
+from lakehouse_platform.orchestration.automation import FOLLOW
+from lakehouse_platform.orchestration.steps import Event, check_spec, evaluations, failure, retry, run_days
+
+STEP = "curated"
+"""Name of the step that builds marts, and of its pool: one file is built in at a time."""
+DOMO = "domo"
+
+
+def build_marts(project: Project, marts: Sequence[Mart], partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
+    """All marts as one asset definition, of which any part can be materialized."""
+    if not marts:
+        return []
+
+    @dg.multi_asset(
+        name=STEP, specs=[_mart_spec(project, mart) for mart in marts], partitions_def=partitions, can_subset=True, pool=STEP,
+        check_specs=[check_spec(describe.key_of(Zone.CURATED, mart.contract), spec, partitions) for mart in marts for spec in mart.checks],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def curated(context: dg.AssetExecutionContext) -> Iterator[Event]:
+        yield from _run(context, project, marts)
+
+    return [curated]
+
+
+def _mart_spec(project: Project, mart: Mart) -> dg.AssetSpec:
+    contract = mart.contract
+    return dg.AssetSpec(
+        describe.key_of(Zone.CURATED, contract), deps=[describe.key_of(zone, used) for zone, used in mart.upstream], skippable=True,
+        group_name=contract.domain, description=contract.description, owners=[contract.owner], kinds={"curated", "deltalake", "dbt"},
+        tags=describe.tags_of(Zone.CURATED, contract), code_version=contract.fingerprint[:12], automation_condition=FOLLOW,
+        metadata=describe.definition_metadata(Zone.CURATED, contract, project.lake.uri(Zone.CURATED, contract), contract.freshness),
+        freshness_policy=dg.FreshnessPolicy.time_window(contract.freshness) if contract.freshness is not None else None)
+
+
+def _run(context: dg.AssetExecutionContext, project: Project, marts: Sequence[Mart]) -> Iterator[Event]:
+    """Marts are built from all there is: once a run, whatever business days it is for. Then every check, then what was published."""
+    wanted = [mart for mart in marts if describe.key_of(Zone.CURATED, mart.contract) in context.selected_asset_keys]
+    days = sorted(context.partition_keys)
+    try:
+        outcomes = run_marts(project, marts, {mart.contract.name for mart in wanted})
+    except TransientError as error:
+        raise retry(context, error) from error
+    except TerminalError as error:
+        raise failure(dict.fromkeys(days, str(error))) from error
+    for mart in wanted:
+        key, outcome = describe.key_of(Zone.CURATED, mart.contract), outcomes[mart.contract.name]
+        yield from evaluations(key, mart.checks, dict.fromkeys(days, outcome))
+    published = [(mart, outcome) for mart in wanted if (outcome := outcomes[mart.contract.name]).halted is None]
+    yield from _published(context, project, published, days)
+    halted = [str(outcome.halted) for outcome in outcomes.values() if outcome.halted is not None]
+    if halted:
+        raise dg.Failure("\n".join(halted), metadata={"partitions": ", ".join(days)}, allow_retries=False)
+
+
+def _published(
+    context: dg.AssetExecutionContext, project: Project, published: Sequence[tuple[Mart, Outcome]], days: Sequence[str]
+) -> Iterator[Event]:
+    keys = {describe.key_of(Zone.CURATED, mart.contract) for mart, _ in published}
+    for name, spec in context.assets_def.check_specs_by_output_name.items():
+        if spec.asset_key in keys:
+            yield dg.Output(None, name)
+    for mart, outcome in published:
+        key = describe.key_of(Zone.CURATED, mart.contract)
+        yield dg.MaterializeResult(asset_key=key, metadata=_metadata(project, mart, outcome, days))
+
+
+def _metadata(project: Project, mart: Mart, outcome: Outcome, days: Sequence[str]) -> dict[str, RawMetadataValue]:
+    contracts = {(zone, contract.name): contract for zone, contract in mart.upstream}
+    deps = {
+        column: [dg.TableColumnDep(describe.key_of(zone, contracts[zone, table]), name) for zone, table, name in found]
+        for column, found in mart_lineage(project, mart).items()
+    }
+    metadata = describe.run_metadata(outcome, dg.TableColumnLineage(deps))
+    return metadata if len(days) == 1 else {**metadata, "built_once_for": f"{days[0]} to {days[-1]}"}
+
+
+def dataset_key(mart: Mart) -> dg.AssetKey:
+    """`domo/<domain>/<title in small letters>`."""
+    title = mart.contract.publication.dataset if mart.contract.publication else mart.contract.table
+    return dg.AssetKey([DOMO, mart.contract.domain, re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")])
+
+
+def build_dataset(project: Project, mart: Mart, marts: Sequence[Mart], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """A mart's dataset as an asset."""
+    contract, key, specs = mart.contract, dataset_key(mart), dataset_checks()
+    upstream = describe.key_of(Zone.CURATED, contract)
+    lineage = dg.TableColumnLineage({c.name: [dg.TableColumnDep(upstream, c.name)] for c in contract.columns})
+    title = contract.publication.dataset if contract.publication else contract.table
+
+    @dg.asset(
+        key=key, deps=[upstream], group_name=contract.domain, partitions_def=partitions, pool="_".join(key.path),
+        backfill_policy=dg.BackfillPolicy.single_run(), description=(contract.publication and contract.publication.description) or None,
+        owners=[contract.owner], kinds={DOMO}, tags=describe.tags_of(DOMO, contract), automation_condition=FOLLOW,
+        metadata={"dataset": title, "dagster/column_schema": describe.schema_of(DOMO, contract)},
+        check_specs=[check_spec(key, spec, partitions) for spec in specs], code_version=contract.fingerprint[:12],
+        freshness_policy=dg.FreshnessPolicy.time_window(contract.freshness) if contract.freshness is not None else None,
+    )
+    def dataset(context: dg.AssetExecutionContext) -> Iterator[Event]:
+        done: list[Outcome] = []
+
+        def once(_: str) -> Outcome:
+            done[:] = done or [run_dataset(project, mart, marts)]
+            return done[0]
+
+        yield from run_days(context, key, specs, once, lineage)
+
+    return dataset
