@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dagster import SensorDefinition
 
 from lakehouse_platform.jobs.project import Project
+from lakehouse_platform.orchestration.sensors import build_alert_sensor, build_automation_sensor, build_freshness_sensor
 
 
-def watching(_: Project) -> Sequence[SensorDefinition]:
-    """The sensors that run here."""
-    return []
+def watching(project: Project) -> Sequence[SensorDefinition]:
+    """The sensors that run here; alerts are logged."""
+    return [build_automation_sensor(), build_freshness_sensor(project), build_alert_sensor()]

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from lakehouse_platform.contracts.contract import Contract, Drift, Metric, OnFailure, Rule
-from lakehouse_platform.drift.findings import Finding
-from lakehouse_platform.errors import UnknownName
+from lakehouse_platform.contracts.patch import Patch, propose_column, propose_type
+from lakehouse_platform.drift.findings import Change, Finding
+from lakehouse_platform.errors import DriftError, UnknownName
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.quality.rules import RuleResult, rules_of
@@ -109,7 +110,10 @@ def freshness(contract: Contract, through: dt.datetime | None, now: dt.datetime)
 def run_raw(project: Project, contract: Contract, day: str, run: str) -> Outcome:
     """Extract a business day into Raw."""
     lake = project.lake
-    extraction = raw.extract(lake, contract, project.source_of(contract), day, run=run)
+    try:
+        extraction = raw.extract(lake, contract, project.source_of(contract), day, run=run)
+    except DriftError as error:
+        return Outcome((CheckOutcome(SCHEMA, passed=False, halting=True, description=str(error)),), halted=str(error))
     batch = extraction.batch
     table = lake.raw(contract)
     ledger = read_ledger(lake, table)
@@ -136,9 +140,22 @@ def _schema_check(contract: Contract, extraction: raw.Extraction) -> CheckOutcom
 def schema_check(contract: Contract, findings: tuple[Finding, ...]) -> CheckOutcome:
     """What drift means under the contract; a discarding contract does not mind."""
     figures: dict[str, Figure] = {"findings": len(findings), "policy": str(contract.drift)}
+    if findings:
+        patches = [str(patch) for finding in findings if (patch := proposed_patch(contract, finding)) is not None]
+        figures |= {"columns": ", ".join(f.column for f in findings), "owner": contract.owner, "proposed_patch": "\n".join(patches)}
     frozen = contract.drift is Drift.FREEZE
     passed = not findings or contract.drift is Drift.DISCARD
     return CheckOutcome(SCHEMA, passed, halting=frozen, figures=figures, description="; ".join(map(str, findings)))
+
+
+def proposed_patch(contract: Contract, finding: Finding) -> Patch | None:
+    """The lines that bring the contract back to its source; None for a column that is gone."""
+    if finding.found is None:
+        return None
+    if finding.change is Change.ADDED:
+        return propose_column(contract, finding.column, finding.found)
+    name = next(c.name for c in contract.columns if c.physical_name == finding.column)
+    return propose_type(contract, name, finding.found)
 
 
 def run_ods(project: Project, contract: Contract, day: str, run: str) -> Outcome:  # noqa: ARG001 (steps have one signature)

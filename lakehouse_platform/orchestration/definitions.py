@@ -8,9 +8,12 @@ from itertools import chain
 
 import dagster as dg
 
-from lakehouse_platform.jobs.marts import prepare_marts, read_marts
+from lakehouse_platform.contracts.contract import Contract
+from lakehouse_platform.jobs.marts import Mart, prepare_marts, read_marts
 from lakehouse_platform.jobs.project import Project
-from lakehouse_platform.orchestration.marts import build_dataset, build_marts
+from lakehouse_platform.naming import Zone
+from lakehouse_platform.orchestration.describe import key_of
+from lakehouse_platform.orchestration.marts import build_dataset, build_marts, dataset_key
 from lakehouse_platform.orchestration.schedules import build_jobs, build_schedules
 from lakehouse_platform.orchestration.tables import build_source, build_table, zones_of
 
@@ -35,12 +38,26 @@ def build_definitions(
 def _build(project: Project, assets: Sequence[dg.AssetsDefinition], sensors: Sequence[dg.SensorDefinition]) -> dg.Definitions:
     partitions = partitions_of(project)
     sources = [build_source(project, contract) for contract in project.tables]
-    tables = [build_table(project, contract, zone, partitions) for contract in project.tables for zone in zones_of(contract)]
     prepare_marts(project)
     marts = read_marts(project)
+    tables = [
+        build_table(project, contract, zone, partitions, downstream_of(contract, marts))
+        for contract in project.tables for zone in zones_of(contract)
+    ]
     curated = build_marts(project, marts, partitions)
     datasets = [build_dataset(project, mart, marts, partitions) for mart in marts if mart.contract.publication is not None]
     jobs = build_jobs(project)
     return dg.Definitions(
         assets=list(chain(sources, tables, curated, datasets, assets)), jobs=jobs, schedules=build_schedules(jobs), sensors=list(sensors),
         executor=dg.in_process_executor)
+
+
+def downstream_of(contract: Contract, marts: Sequence[Mart]) -> list[str]:
+    """Asset keys of what is made of a table, its own zones first."""
+    reached = {contract.name}
+    for _ in marts:
+        reached |= {mart.contract.name for mart in marts if any(used.name in reached for _, used in mart.upstream)}
+    own = [key_of(zone, contract) for zone in zones_of(contract) if zone is not Zone.RAW]
+    built = [mart for mart in marts if mart.contract.name in reached]
+    datasets = [dataset_key(mart) for mart in built if mart.contract.publication is not None]
+    return [key.to_user_string() for key in (*own, *(key_of(Zone.CURATED, mart.contract) for mart in built), *datasets)]

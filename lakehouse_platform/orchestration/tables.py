@@ -2,14 +2,15 @@
 
 # Dagster reads the annotation of `context` as it is: no postponed annotations here.
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import dagster as dg
 
 from lakehouse_platform import naming
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.jobs.project import Project
-from lakehouse_platform.jobs.steps import STEPS, declared_checks
+from lakehouse_platform.jobs.steps import SCHEMA, STEPS, Outcome, declared_checks
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.orchestration import describe
 from lakehouse_platform.orchestration.automation import FOLLOW
@@ -32,8 +33,10 @@ def build_source(project: Project, contract: Contract) -> dg.AssetSpec:
         description=f"Source of {contract.name}.", metadata={"dagster/column_schema": describe.source_schema_of(contract)})
 
 
-def build_table(project: Project, contract: Contract, zone: Zone, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """One zone's table as an asset."""
+def build_table(
+    project: Project, contract: Contract, zone: Zone, partitions: dg.PartitionsDefinition[str], downstream: Sequence[str]
+) -> dg.AssetsDefinition:
+    """One zone's table as an asset. `downstream` is what a change of the source's columns would reach."""
     key, specs, step = describe.key_of(zone, contract), declared_checks(zone, contract), STEPS[zone]
     upstream = describe.source_key(contract) if zone is Zone.RAW else describe.key_of(describe.UPSTREAM[zone], contract)
 
@@ -48,6 +51,14 @@ def build_table(project: Project, contract: Contract, zone: Zone, partitions: dg
     )
     def table(context: dg.AssetExecutionContext) -> Iterator[Event]:
         run = root_run(context)
-        yield from run_days(context, key, specs, lambda day: step(project, contract, day, run), describe.lineage_of(zone, contract))
+        lineage = describe.lineage_of(zone, contract)
+        yield from run_days(context, key, specs, lambda day: _told(step(project, contract, day, run), downstream), lineage)
 
     return table
+
+
+def _told(outcome: Outcome, downstream: Sequence[str]) -> Outcome:
+    """Drift with what it reaches."""
+    reach = {"downstream": ", ".join(downstream)}
+    checks = tuple(replace(c, figures={**c.figures, **reach}) if c.name == SCHEMA and not c.passed else c for c in outcome.checks)
+    return replace(outcome, checks=checks)
