@@ -68,7 +68,7 @@ def _apply(work: Work, table: Table) -> tuple[int, int, int]:
         nw.col("_opens").cast(nw.Int64).sum().alias("opened"), nw.col("_closes").cast(nw.Int64).sum().alias("closed"),
         nw.col("_drop").cast(nw.Int64).sum().alias("retracted"))).to_pylist()[0]
     rows = changes.select(*columns.hds_columns(work.contract), "_drop")
-    table.merge(rows, key=[*key, "valid_from"], commit=Commit("hds.merge", work.transactions))
+    table.merge(rows, key=[*key, "valid_from"], commit=Commit("hds.merge", work.transactions), bounded=columns.key_may_show(work.contract))
     return (int(figures["opened"] or 0), int(figures["closed"] or 0), int(figures["retracted"] or 0))
 
 
@@ -77,7 +77,7 @@ def plan(work: Work, table: Table) -> Frame:
     engine, key = work.lake.engine, list(work.contract.key)
     heads = engine.persist(table.scan(partitions={"is_current": ["true"]}))
     closed = table.scan(partitions={"is_current": ["false"]})
-    parts = split(work, heads)
+    parts = split(work, heads, clamped=True)
     ahead = engine.persist(parts.ahead)
     returning = ahead.select(key).unique().join(heads.select(key), on=key, how="anti").join(closed.select(key), on=key, how="semi")
     late = engine.persist(nw.concat([parts.late, returning]).unique())

@@ -15,7 +15,7 @@ from lakehouse_platform.engines.base import Table
 from lakehouse_platform.zones.lake import Lake
 from lakehouse_platform.zones.rows import BATCH
 
-_INSTANTS = ("seen_at", "effective_at", "complete_through")
+_INSTANTS = ("seen_at", "effective_at", "last_effective", "complete_through")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class Batch:
     """Sequence position of its full image, if it holds one."""
     last_seq: int | None
     """Greatest `_seq` of its rows or its image."""
+    last_effective: dt.datetime | None
+    """Greatest `_effective_at` of its rows or its image."""
     rows: int
     """Change rows, image keys included."""
     image_rows: int

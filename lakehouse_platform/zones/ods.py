@@ -58,14 +58,13 @@ def _apply(work: Work, table: Table) -> MergeFigures:
     if not work.contract.key:
         return _replace(work, table, Commit("ods.replace", work.transactions))
     changes = plan(work, table.scan())
-    return table.merge(_shaped(work.contract, changes), key=work.contract.key, commit=commit)
+    return table.merge(_shaped(work.contract, changes), key=work.contract.key, commit=commit, bounded=columns.key_may_show(work.contract))
 
 
 def plan(work: Work, state: Frame) -> Frame:
     """Last rows of the keys that change; rows with `_op` = delete take their key away."""
     key = list(work.contract.key)
-    # A table of current rows has no clamp: order alone decides which row is the last.
-    parts = split(work, state.select(*key, "_hash", _clamp=nw.lit(None, nw.Datetime("us", "UTC"))))
+    parts = split(work, state.select(*key, "_hash"), clamped=False)
     last = parts.ahead.unique(key, keep="last", order_by=columns.ORDER)
     late = work.lake.engine.persist(parts.late)
     anew = law.current(work.rows(work.after).join(late, on=key, how="semi"), work.snapshots(), key)

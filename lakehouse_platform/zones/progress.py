@@ -64,6 +64,12 @@ class Work:
         return max(seqs, default=None)
 
     @property
+    def latest(self) -> dt.datetime | None:
+        """Greatest effective time that the table has taken in."""
+        times = [b.last_effective for b in self.ledger.batches if b.batch_id in self.before and b.last_effective is not None]
+        return max(times, default=None)
+
+    @property
     def transactions(self) -> dict[str, int]:
         """What the commit says it has taken in."""
         return {application(self.zone, self.day): self.judgement}
@@ -124,10 +130,11 @@ class Split:
     """Keys that must be computed again from Raw."""
 
 
-def split(work: Work, heads: Frame) -> Split:
-    """Divide the fresh rows; `heads` has the key, `_hash` and `_clamp` of every live key.
+def split(work: Work, heads: Frame, *, clamped: bool) -> Split:
+    """Divide the fresh rows; `heads` has the key and `_hash` of every live key and, where versions count, `_clamp`.
 
-    A row may extend its head when it sorts after all that the table has taken in and is effective after the head's clamp.
+    A row may extend its head when it sorts after all that the table has taken in and, with `clamped`, is effective after the
+    head's clamp. A key without a head may have had versions that vanished, so its row must be effective after everything.
     A full image must itself be later than everything, or every key is computed again.
     """
     engine, key = work.lake.engine, list(work.contract.key)
@@ -139,12 +146,23 @@ def split(work: Work, heads: Frame) -> Split:
         everyone = nw.concat([work.rows(work.after).select(key), heads.select(key)]).unique()
         return Split(rows.filter(nw.col("_op").is_null()), everyone)
     states = nw.concat([rows.filter(nw.col("_op") != columns.PRESENT), *[_gone(rows, heads, b, key) for b in images]], how="diagonal")
-    joined = states.join(heads.select(*key, _h_hash="_hash", _h_clamp="_clamp"), on=key, how="left")
+    own = ["_hash", "_clamp"] if clamped else ["_hash"]
+    joined = states.join(heads.select(*key, **{f"_h{name}": nw.col(name) for name in own}), on=key, how="left")
     joined = joined.filter(~(nw.col("_snapshot") & (nw.col("_hash") == nw.col("_h_hash")).fill_null(value=False)))
-    ahead = nw.lit(value=True) if work.high is None else nw.col("_seq") > work.high
-    beyond = nw.col("_h_clamp").is_null() | (nw.col("_effective_at") > nw.col("_h_clamp"))
-    late = joined.filter(~(ahead & beyond)).select(key).unique()
-    return Split(joined.drop("_h_hash", "_h_clamp").join(late, on=key, how="anti"), late)
+    late = joined.filter(_late(work, clamped=clamped)).select(key).unique()
+    return Split(joined.drop(*(f"_h{name}" for name in own)).join(late, on=key, how="anti"), late)
+
+
+def _late(work: Work, *, clamped: bool) -> nw.Expr:
+    """Whether a row comes before something that the table has taken in; to an empty table nothing is late."""
+    late = nw.col("_seq").is_null() if work.high is None else nw.col("_seq") <= work.high
+    if not clamped:
+        return late
+    within = (nw.col("_effective_at") <= nw.col("_h_clamp")).fill_null(value=False)
+    if work.latest is None:
+        return late | within
+    instant = nw.lit(work.latest).cast(nw.Datetime("us", "UTC"))
+    return late | within | (nw.col("_h_clamp").is_null() & (nw.col("_effective_at") <= instant))
 
 
 def _gone(rows: Frame, heads: Frame, image: Batch, key: list[str]) -> Frame:

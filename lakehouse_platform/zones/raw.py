@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import narwhals as nw
@@ -21,6 +21,8 @@ from lakehouse_platform.sources.base import Reading, Request, Source, Window
 from lakehouse_platform.zones import rows as columns
 from lakehouse_platform.zones.lake import Lake
 from lakehouse_platform.zones.ledger import Batch, Ledger, read_ledger
+
+T = TypeVar("T", int, dt.datetime)
 
 ATTEMPTS = 5
 """How often a plan is made anew after a conflict."""
@@ -129,6 +131,7 @@ class _Writer:
     image_rows: int = 0
     parked: int = 0
     last_seq: int | None = None
+    last_effective: dt.datetime | None = None
     failure: Exception | None = None
 
     @property
@@ -176,8 +179,8 @@ class _Writer:
         first, self.rows = self.rows, self.rows + rows.num_rows
         self.image_rows += pc.sum(rows.column("_snapshot")).as_py() or 0
         self.parked += rows.num_rows - rows.column("_parked").null_count
-        greatest = pc.max(rows.column("_seq")).as_py()
-        self.last_seq = max((s for s in (self.last_seq, greatest) if s is not None), default=None)
+        self.last_seq = _greatest(self.last_seq, pc.max(rows.column("_seq")).as_py())
+        self.last_effective = _greatest(self.last_effective, pc.max(rows.column("_effective_at")).as_py())
         return first
 
     def _header_row(self, schema: pa.Schema) -> pa.Table:
@@ -190,12 +193,13 @@ class _Writer:
     def header(self) -> Batch:
         """The batch with the figures so far."""
         read = self.reading
-        seqs = [s for s in (self.last_seq, read.position) if s is not None]
+        effective = min(self.window.end, read.seen_at)
         return Batch(
             partition=self.day, ordinal=self.ordinal, run=self.run, capture=_mode(self.contract), low=read.low, high=read.high,
-            running=read.running, position=read.position, last_seq=max(seqs, default=None), rows=self.rows,
+            running=read.running, position=read.position, last_seq=_greatest(self.last_seq, read.position),
+            last_effective=_greatest(self.last_effective, effective if read.position is not None else None), rows=self.rows,
             image_rows=self.image_rows, parked=self.parked, seen_at=read.seen_at,
-            effective_at=min(self.window.end, read.seen_at), complete_through=self._complete_through(),
+            effective_at=effective, complete_through=self._complete_through(),
             contract=self.contract.fingerprint, shape=self.contract.shape,
         )
 
@@ -220,6 +224,10 @@ def check_image(contract: Contract, ledger: Ledger, header: Batch) -> None:
             f"{contract.name}: the full image of {header.partition} has {header.image_rows} rows, and {before}; at least {least} were "
             f"expected (guard min_rows {guard.min_rows}, max_shrink {guard.max_shrink}). Nothing was committed. "
             "Look at the source; if it is right, loosen `capture.guard` in the contract.")
+
+
+def _greatest(one: T | None, other: T | None) -> T | None:
+    return max((value for value in (one, other) if value is not None), default=None)
 
 
 def _filled(values: Mapping[str, object], schema: pa.Schema, height: int) -> pa.Table:

@@ -152,6 +152,7 @@ CASES = {
         told(row(A, 2, 1)), told(row(A, 6, 4), row(None, 8, 7)), full(2, {}, 2)],
     "a key that is there, is gone, and comes back": [
         told(row(A, 1, 1)), full(2, {KEYS[0]: PRESENT}, 2), full(3, {}, 3), told(row(A, 4, 4), seen=4)],
+    "a version vanished, its clock did not": [full(3, {KEYS[0]: A}, 3), told(row(None, 4, 1)), told(row(A, 7, 1))],
     "a key that comes back": [told(row(A, 1, 1)), told(row(None, 2, 2)), told(row(A, 3, 3))],
 }
 

@@ -31,12 +31,14 @@ BUGS = {
     "equal neighbours stay apart": (
         law, 'starts = nw.col("_hash") != nw.col("_before").fill_null(ABSENT)',
                                     'starts = nw.col("_at") == nw.col("_at")', "a state left and taken back in one instant"),
-    "a late row extends the head": (progress, 'ahead = nw.lit(value=True) if work.high is None else nw.col("_seq") > work.high',
-                                    "ahead = nw.lit(value=True)", "a collapsed repeat hides a late row"),
+    "a late row extends the head": (
+        progress, 'nw.col("_seq") <= work.high', 'nw.col("_seq").is_null()', "a collapsed repeat hides a late row"),
     "the head's clamp is forgotten": (
-        progress, 'beyond = nw.col("_h_clamp").is_null() | (nw.col("_effective_at") > nw.col("_h_clamp"))',
-        'beyond = nw.col("_seq") == nw.col("_seq")',
+        progress, 'within = (nw.col("_effective_at") <= nw.col("_h_clamp"))', 'within = (nw.col("_effective_at").is_null())',
         "valid_from of the head is not its clamp"),
+    "a version that vanished is forgotten": (
+        progress, '(nw.col("_h_clamp").is_null() & (nw.col("_effective_at") <= instant))', 'nw.col("_effective_at").is_null()',
+        "a version vanished, its clock did not"),
     "an absorbed clock is not written down": (
         hds, '| (nw.col("_clamp") > nw.col("_was_clamp"))', "", "the head has absorbed a later clock"),
 }
