@@ -67,8 +67,11 @@ class Table(Protocol):
         """Number of rows, by the log's own figures where it has them."""
     def append(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
         """Add rows in one commit, streaming."""
-    def merge(self, changes: nw.LazyFrame[Any], *, key: Sequence[str], commit: Commit) -> MergeFigures:
-        """Upsert by `key` the rows of `changes`; a row whose `_drop` is true deletes its key instead. One commit, pruned by key bounds."""
+    def merge(self, changes: nw.LazyFrame[Any], *, key: Sequence[str], commit: Commit, bounded: bool = True) -> MergeFigures:
+        """Upsert by `key` the rows of `changes`; a row whose `_drop` is true deletes its key instead. One commit.
+
+        It is pruned by key bounds, which the table's log then shows, unless `bounded` is false.
+        """
     def replace(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
         """All rows anew in one commit. A reader streams, and its schema becomes the table's; a frame is put into the table's schema."""
 

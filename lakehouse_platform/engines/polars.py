@@ -100,8 +100,11 @@ class PolarsTable:
             raise self._conflict(commit) from error
         faults.reach(f"{commit.point}.after")
 
-    def merge(self, changes: nw.LazyFrame[Any], *, key: Sequence[str], commit: Commit) -> MergeFigures:
-        """Upsert `changes` by `key`; rows whose `_drop` is true delete instead. delta-rs prunes files by the source's key bounds."""
+    def merge(self, changes: nw.LazyFrame[Any], *, key: Sequence[str], commit: Commit, bounded: bool = True) -> MergeFigures:
+        """Upsert `changes` by `key`; rows whose `_drop` is true delete instead. delta-rs prunes files by the source's key bounds.
+
+        It writes those bounds into the commit; a streamed merge has none, and reads every file.
+        """
         source = cast("pl.LazyFrame", nw.to_native(changes)).collect()
         predicate = " AND ".join(f't."{name}" = s."{name}"' for name in key)
         kept = [c for c in source.columns if c != DROP]
@@ -112,7 +115,7 @@ class PolarsTable:
             figures = (
                 self._delta.merge(
                     self._typed(source, extra=DROP), predicate=predicate, source_alias="s", target_alias="t",
-                    streamed_exec=False, writer_properties=WRITER, commit_properties=_commit_properties(commit),
+                    streamed_exec=not bounded, writer_properties=WRITER, commit_properties=_commit_properties(commit),
                 )
                 .when_matched_delete(f"s.{DROP}")
                 .when_matched_update(values, predicate=f"NOT s.{DROP}")

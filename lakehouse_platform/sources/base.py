@@ -77,6 +77,6 @@ class Source(Protocol):
     """IANA name: what naive wall-clock times at the source mean, and where its business days begin."""
 
     def describe(self, contract: Contract) -> Sequence[SourceColumn]:
-        """Columns of the contract's table as they are now. Raises SourceError where there is none, SourceUnavailable where nobody answers."""
+        """Columns of the contract's table now. Raises SourceError where there is none, SourceUnavailable where nobody answers."""
     def read(self, request: Request) -> AbstractContextManager[Reading]:
         """One consistent read, streamed in bounded memory."""

@@ -63,6 +63,13 @@ def gate_columns() -> dict[str, LakeType]:
 
 
 def prunable(contract: Contract) -> tuple[str, ...]:
-    """Key columns whose file statistics may be trusted: no decimals (kept as doubles) and no instants (cut to milliseconds)."""
+    """Key columns with file statistics: no decimals (kept as doubles), no instants (cut to milliseconds), and nothing
+    classified, for the log of a table is metadata.
+    """
     safe = {Kind.INT16, Kind.INT32, Kind.INT64, Kind.DATE, Kind.STRING}
-    return tuple(name for name in contract.key if contract.column(name).type.kind in safe)
+    return tuple(name for name in contract.key if contract.column(name).type.kind in safe and not contract.column(name).classified)
+
+
+def key_may_show(contract: Contract) -> bool:
+    """Whether values of the key may appear in logs: no part of it is classified."""
+    return not any(contract.column(name).classified for name in contract.key)
