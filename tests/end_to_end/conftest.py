@@ -9,6 +9,7 @@ import logging
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,10 +98,23 @@ def copied_lake(estate: Estate, tmp_path: Path) -> Estate:
 @pytest.fixture
 def own_erp(copied_lake: Estate) -> Iterator[tuple[Estate, psycopg.Connection]]:
     """The estate with a lake and an ERP of the test's own, and a connection to the latter."""
-    name = f"erp_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(copied_lake.legacy.uri("crm"), autocommit=True) as admin:
-        admin.execute(f"create database {name} template erp".encode())
-        uri = copied_lake.legacy.uri("erp").replace("/erp?", f"/{name}?")
+    with _copied(copied_lake, "erp", beside="crm") as copied:
+        yield copied
+
+
+@pytest.fixture
+def own_crm(copied_lake: Estate) -> Iterator[tuple[Estate, psycopg.Connection]]:
+    """The estate with a lake and a CRM of the test's own, and a connection to the latter."""
+    with _copied(copied_lake, "crm", beside="erp") as copied:
+        yield copied
+
+
+@contextmanager
+def _copied(copied_lake: Estate, database: str, *, beside: str) -> Iterator[tuple[Estate, psycopg.Connection]]:
+    name = f"{database}_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(copied_lake.legacy.uri(beside), autocommit=True) as admin:
+        admin.execute(f"create database {name} template {database}".encode())
+        uri = copied_lake.legacy.uri(database).replace(f"/{database}?", f"/{name}?")
         assert name in uri
         with psycopg.connect(uri, autocommit=True, options="-c timezone=UTC") as connection:
             connection.execute("select set_config('legacy.now', now()::text, false)")

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pyarrow as pa
 from deltalake import DeltaTable
 
@@ -113,10 +114,10 @@ def _lake_text(column: Column, value: object) -> Text:
 # What the legacy holds.
 
 
-def source_rows(legacy: Legacy, contract: Contract) -> list[Row]:
-    """Rows of the legacy's table as they are now, standardised."""
+def source_rows(legacy: Legacy, contract: Contract, uri: str | None = None) -> list[Row]:
+    """Rows of the legacy's table as they are now, standardised; `uri` names a copy of the database."""
     source = _source(contract)
-    with legacy.connect(source.connection) as connection:
+    with psycopg.connect(uri or legacy.uri(source.connection), options="-c timezone=UTC") as connection:
         kinds: dict[str, str] = dict(connection.execute(
             "select column_name, data_type from information_schema.columns where table_schema = %s and table_name = %s",
             [source.schema, source.table]).fetchall())
@@ -134,6 +135,8 @@ def _exact(kind: str, name: str) -> str:
     if kind.startswith("timestamp"):
         instant = name if kind.endswith("with time zone") else f"{name} at time zone 'America/New_York'"
         return f"(extract(epoch from {instant}) * 1000000)::bigint::text"
+    if kind == "character":  # its cast to text would drop the padding
+        return f"case when {name} is not null then concat({name}) end"
     return f"({name} - date '1970-01-01')::text" if kind == "date" else f"{name}::text"
 
 
@@ -231,7 +234,8 @@ class Memory:
         self._transactions: dict[str, dict[int, int]] = {}
         for database in ("erp", "crm"):
             with legacy.connect(database) as connection:
-                self._transactions[database] = dict(connection.execute("select commit_number, xid::text::bigint from legacy_meta.played").fetchall())
+                self._transactions[database] = dict(connection.execute(
+                    "select commit_number, xid::text::bigint from legacy_meta.played").fetchall())
                 start = connection.execute("select start from legacy_meta.estate").fetchone()
         assert start is not None
         self._start: dt.date = start[0]
