@@ -19,7 +19,19 @@ UPSTREAM = {Zone.ODS: Zone.RAW, Zone.HDS: Zone.ODS}
 _COLUMNS = {Zone.RAW: rows.raw_columns, Zone.ODS: rows.ods_columns, Zone.HDS: rows.hds_columns}
 _AUDIT = {
     "valid_from": "When the version became true.", "valid_to": "When it ceased to be true; NULL while it is.",
-    "is_current": "Whether the version is the key's open one.",
+    "is_current": "Whether the version is the key's open one.", "_op": "upsert, delete, or present: a full image has the key.",
+    "_seq": "Order of a key's changes at the source.", "_snapshot": "Whether the row is part of a full image.",
+    "_seen_at": "When the source was seen to say so.", "_effective_at": "When it became true at the source.",
+    "_hash": "Fingerprint of the contract's columns.", "_clamp": "The latest time of the changes that the version is made of.",
+    "_batch_id": "Batch in Raw that the row comes from.", "_row": "Number of the row in its batch.",
+    "_parked": "JSON of what the contract does not declare or cannot hold.", "_kind": "change, or batch: a batch's header row.",
+    "_partition": "Business day that the batch was extracted for.", "_header": "JSON of what the batch says of itself.",
+}
+_SAYS = {
+    Zone.RAW: "Every change that was extracted, as the source had it; nothing is ever changed here.",
+    Zone.ODS: "What is so now: one row for each key, the last that the gate let through.",
+    Zone.HDS: "What was so, and when: every version of each key, from valid_from to valid_to.",
+    Zone.CURATED: "A mart, built by dbt from ODS and HDS.",
 }
 
 
@@ -69,6 +81,12 @@ def lineage_of(zone: str, contract: Contract) -> dg.TableColumnLineage:
     else:
         upstream, names = key_of(UPSTREAM[Zone(zone)], contract), {c.name: c.name for c in contract.columns}
     return dg.TableColumnLineage({name: [dg.TableColumnDep(upstream, was)] for name, was in names.items()})
+
+
+def description_of(zone: Zone, contract: Contract) -> str:
+    """What the table is about, and what the zone makes of it; the same table lies in several."""
+    says = _SAYS[zone] if contract.key or zone is not Zone.ODS else "What is so now: the newest full image, for the table has no key."
+    return f"{contract.description}\n\n**{zone.value.upper()}:** {says}" if contract.description else says
 
 
 def definition_metadata(zone: str, contract: Contract, uri: str, fresh: dt.timedelta | None) -> dict[str, RawMetadataValue]:

@@ -30,7 +30,8 @@ def build_source(project: Project, contract: Contract) -> dg.AssetSpec:
     kind = project.environment.connections[contract.source.connection].kind if contract.source else ""
     return dg.AssetSpec(
         describe.source_key(contract), group_name=contract.domain, kinds={"source", kind}, owners=[contract.owner],
-        description=f"Source of {contract.name}.", metadata={"dagster/column_schema": describe.source_schema_of(contract)})
+        description=f"The table at its source, which {contract.name} is taken from; nothing here writes it.",
+        metadata={"dagster/column_schema": describe.source_schema_of(contract)})
 
 
 def build_table(
@@ -42,7 +43,7 @@ def build_table(
 
     @dg.asset(
         key=key, deps=[upstream], group_name=contract.domain, partitions_def=partitions, backfill_policy=SINGLE_RUN,
-        description=contract.description, owners=[contract.owner], kinds={zone.value, "deltalake", "polars"},
+        description=describe.description_of(zone, contract), owners=[contract.owner], kinds={zone.value, "deltalake", "polars"},
         tags=describe.tags_of(zone, contract), pool=naming.pool(zone, contract.domain, contract.table),
         metadata=describe.definition_metadata(zone, contract, project.lake.uri(zone, contract), contract.freshness),
         check_specs=[check_spec(key, spec, partitions) for spec in specs], code_version=contract.fingerprint[:12],
