@@ -17,13 +17,15 @@ select * from (
 FIGURES = (("Revenue of the last ten days with invoices, US dollars", REVENUE),)
 """Titles and queries; the last column is drawn."""
 
+BIN = ".venv/bin/lakehouse"
+HISTORY = (
+    "select invoice_no, status, amount, valid_from, valid_to from hds.finance.invoice "
+    "where invoice_id in (select invoice_id from hds.finance.invoice where valid_to is not null) order by 1, 4 limit 20"
+)
 NEXT = (
     ("make dev", "the Dagster UI with these runs: assets, lineage, partitions, checks"),
-    (
-        'lakehouse query "select invoice_no, status, amount, valid_from, valid_to from hds.finance.invoice order by 1, 4 limit 20"',
-        "the history of invoices",
-    ),
-    ("lakehouse quarantine finance.invoice", "the rows that the gate holds back"),
+    (f'{BIN} query "{HISTORY}"', "invoices that changed, each version with the time it was true"),
+    (f"{BIN} quarantine finance.invoice", "the rows that the gate holds back, and why"),
 )
 """Commands to try next, and what they show."""
 

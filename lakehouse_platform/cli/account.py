@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lakehouse_platform.cli.listing import held_back, statuses
+from lakehouse_platform.cli.place import shown
 from lakehouse_platform.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from lakehouse_platform.drift.findings import Finding
     from lakehouse_platform.jobs.project import Project
     from lakehouse_platform.zones.status import TableStatus
+
+
+MADE_OF_TABLES = ("curated/", "domo/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Drifted:
     """What the contract says to do about it."""
     owner: str
     downstream: tuple[str, ...]
-    """Marts and datasets that are made of the table."""
+    """Assets of the marts and datasets that are made of the table."""
     patch: str
     """Lines that bring the contract back to the source; empty where there are none."""
 
@@ -108,12 +111,14 @@ def _judged(project: Project) -> Iterator[Judged]:
 
 def _drifted(project: Project) -> Iterator[Drifted]:
     from lakehouse_platform.drift.findings import compare
+    from lakehouse_platform.jobs.marts import read_marts
+    from lakehouse_platform.orchestration.definitions import downstream_of
 
-    fed = feeds(project)
+    marts = read_marts(project)
     for contract in project.tables:
         for finding in compare(contract, project.source_of(contract).describe(contract)):
-            yield Drifted(contract.name, finding.column, str(finding), str(contract.drift), contract.owner,
-                          fed.get(contract.name, ()), _patch(contract, finding))
+            made = tuple(name for name in downstream_of(contract, marts) if name.startswith(MADE_OF_TABLES))
+            yield Drifted(contract.name, finding.column, str(finding), str(contract.drift), contract.owner, made, _patch(contract, finding))
 
 
 def _patch(contract: Contract, finding: Finding) -> str:
@@ -123,37 +128,11 @@ def _patch(contract: Contract, finding: Finding) -> str:
     if finding.found is None:
         return ""
     if finding.change is Change.ADDED:
-        return str(propose_column(contract, finding.column, finding.found))
-    name = next(c.name for c in contract.columns if c.physical_name == finding.column)
-    return str(propose_type(contract, name, finding.found))
-
-
-def feeds(project: Project) -> dict[str, tuple[str, ...]]:
-    """By table: the marts and datasets that are made of it, as dbt's manifest has it; empty before the marts were ever parsed."""
-    file = project.marts_folder / "target" / "manifest.json"
-    if not file.is_file():
-        return {}
-    manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    marts = {contract.model: contract for contract in project.marts}
-    found: dict[str, dict[str, None]] = {}
-    for name, source in manifest["sources"].items():
-        domain = source["config"]["meta"].get("domain", "")
-        models = (node.split(".")[-1] for node in _below(name, manifest["child_map"]))
-        ends = [end for model in models if model in marts for end in _ends(marts[model])]
-        found.setdefault(f"{domain}.{source['name']}", {}).update(dict.fromkeys(ends))
-    return {table: tuple(sorted(ends)) for table, ends in found.items()}
-
-
-def _ends(mart: Contract) -> Iterator[str]:
-    yield f"curated.{mart.name}"
-    if mart.publication is not None:
-        yield f'Domo "{mart.publication.dataset}"'
-
-
-def _below(node: str, children: dict[str, list[str]]) -> Iterator[str]:
-    for child in children.get(node, ()):
-        yield child
-        yield from _below(child, children)
+        patch = propose_column(contract, finding.column, finding.found)
+    else:
+        name = next(c.name for c in contract.columns if c.physical_name == finding.column)
+        patch = propose_type(contract, name, finding.found)
+    return "\n".join((f"# {shown(patch.file)}, under properties", *patch.lines))
 
 
 def _datasets(project: Project) -> Iterator[Dataset]:

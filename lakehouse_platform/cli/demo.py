@@ -152,12 +152,13 @@ def _days_known(project: Project) -> set[str]:
 
 def _take_in(work: Workplace, script: Script, clock: Clock, known: set[str]) -> None:
     assets = work.assets([f"{zone}/*" for zone in ZONES])
+    held = [str(day) for day in script.days if str(day) in known]
+    if held:
+        clock.begin(f"In the lake already: {', '.join(held)}")
     for number, day in enumerate(script.days, 1):
-        name = f"Day {number} of {len(script.days)}, {day}"
         if str(day) in known:
-            clock.begin(f"{name}: in the lake already")
             continue
-        clock.begin(name, len(assets))
+        clock.begin(f"Day {number} of {len(script.days)}, {day}", len(assets))
         script.play(day)
         _check(work.materialize(assets, work.days(str(day)), progress=Steps(clock.shown)))
 

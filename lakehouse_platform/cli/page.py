@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakehouse_platform.cli.account import Account
-from lakehouse_platform.cli.listing import checks, freshness
+from lakehouse_platform.cli.listing import freshness
 from lakehouse_platform.cli.terminal import Heading, duration, figure, instant, sparkline, table_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lakehouse_platform.orchestration.workplace import Checks
     from lakehouse_platform.zones.status import TableStatus
 
 WIDTH = 150
@@ -60,8 +61,8 @@ class Report:
     days: tuple[dt.date, ...]
     account: Account
     figures: tuple[FigureTable, ...]
-    checks: tuple[int, int] | None
-    """Checks that passed and that failed in Dagster, as they stand."""
+    checks: Checks
+    """How Dagster's checks came out when they last ran."""
     stages: tuple[Stage, ...]
     next: tuple[tuple[str, str], ...]
     """Commands to try, and what they show."""
@@ -82,6 +83,7 @@ def write_html(report: Report, file: Path) -> None:
 def show(report: Report, console: Console) -> None:
     """Print the page."""
     _title(console, _headline(report))
+    _say(console, _summary(report.account), "bold")
     _say(console, _ABOUT)
     _tables(report.account, console)
     _held(report.account, console)
@@ -92,6 +94,15 @@ def show(report: Report, console: Console) -> None:
         _figure(table, console)
     _stages(report.stages, console)
     _next(report.next, console)
+
+
+def _summary(account: Account) -> str:
+    rows = {zone: sum(held.rows for table in account.tables for held in table.zones if held.zone == zone) for zone in ("raw", "ods", "hds")}
+    sources = sum(table.contract.source is not None for table in account.tables)
+    return (
+        f"{_count(sources, 'table')}, {_count(len(account.tables) - sources, 'mart')}, {_count(len(account.datasets), 'dataset')} · "
+        f"{rows['raw']:,} changes read · {rows['ods']:,} rows now · {rows['hds']:,} versions in history · "
+        f"{_count(sum(t.quarantined for t in account.tables), 'row')} held back · {_count(len(account.drifted), 'column')} drifted")
 
 
 def _headline(report: Report) -> str:
@@ -132,14 +143,19 @@ def _table_row(table: TableStatus, now: dt.datetime) -> list[str]:
 
 
 def _held(account: Account, console: Console) -> None:
-    rows = sum(held.rows for held in account.held)
-    _title(console, f"Held back by the gate: {rows} row{'' if rows == 1 else 's'}")
+    rows = sum(table.quarantined for table in account.tables)
+    _title(console, f"Held back by the gate: {_count(rows, 'row')}")
     if not account.held:
-        _say(console, "No row breaks a rule.")
+        _say(console, "No row breaks a rule that holds rows back.")
         return
     headings = [Heading("table"), Heading("rows", right=True), Heading("rule"), Heading("reason"), Heading("keys")]
     console.print(table_of(headings, ([h.table, str(h.rows), h.rule, h.reason, _some(h.keys)] for h in account.held)))
-    _say(console, "They wait in quarantine and everything else went on; keys that a contract classifies are masked.", "dim")
+    _say(console, "They wait in quarantine while everything else goes on; what was put right at the source came in with its next change. "
+                  "Keys that a contract classifies are masked.", "dim")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _some(keys: Sequence[str]) -> str:
@@ -148,7 +164,7 @@ def _some(keys: Sequence[str]) -> str:
 
 
 def _drift(account: Account, console: Console) -> None:
-    _title(console, f"Drift: {len(account.drifted)} column{'' if len(account.drifted) == 1 else 's'} where a source left its contract")
+    _title(console, f"Drift: {_count(len(account.drifted), 'column')} where a source left its contract")
     for found in account.drifted:
         _say(console, f"{found.table}: {found.what}", "bold")
         feeds = ", ".join(found.downstream) or "no mart"
@@ -161,30 +177,29 @@ def _drift(account: Account, console: Console) -> None:
 
 
 def _checks(report: Report, console: Console) -> None:
-    broken = [judged for judged in report.account.judged if judged.failed]
-    rules = len(report.account.judged)
-    _title(console, f"Rules of the contracts: {rules - len(broken)} of {rules} were never broken")
-    if broken:
-        headings = [Heading("table"), Heading("rule"), Heading("what happens"), Heading("rows that broke it", right=True),
-                    Heading("rows judged", right=True)]
-        does = {"halt": "the day halts", "quarantine": "rows are held back", "warn": "it is reported"}
-        console.print(table_of(headings, (
-            [j.table, j.rule, does.get(j.on_failure, j.on_failure), figure(j.failed), figure(j.evaluated)] for j in broken)))
-        _say(console, "Counted over all days; a row that was put right at the source is no longer held back.", "dim")
-    if report.checks is not None:
-        passed, failed = report.checks
-        _say(console, f"Checks in Dagster, as they stand: {passed:,} passed, {failed:,} failed.")
+    judged = report.account.judged
+    told = [rule for rule in judged if rule.failed and rule.on_failure != "quarantine"]
+    held = sum(1 for rule in judged if rule.failed) - len(told)
+    _title(console, f"Checks: {report.checks.passed:,} passed, {len(report.checks.failed):,} failed when they last ran")
+    never = len(judged) - held - len(told)
+    _say(console, f"The contracts have {len(judged)} rules for rows: {never} were never broken, {held} held rows back, "
+                  f"{len(told)} reported rows and let them pass.")
+    headings = [Heading("table"), Heading("reported rule"), Heading("rows that broke it", right=True), Heading("rows judged", right=True)]
+    if told:
+        console.print(table_of(headings, ([rule.table, rule.rule, figure(rule.failed), figure(rule.evaluated)] for rule in told)))
+    if report.checks.failed:
+        _say(console, f"Failed when they last ran: {', '.join(report.checks.failed)}.", "dim")
 
 
 def _marts(account: Account, console: Console) -> None:
     _title(console, "Marts and datasets")
     datasets = {dataset.mart: dataset for dataset in account.datasets}
-    headings = [Heading("mart"), Heading("rows", right=True), Heading("rules"), Heading("Domo dataset"), Heading("rows", right=True)]
+    headings = [Heading("mart"), Heading("rows", right=True), Heading("Domo dataset"), Heading("rows", right=True)]
     rows = []
     for table in account.tables:
         if table.contract.model is not None:
             mart, dataset = table.zone("curated"), datasets.get(table.contract.name)
-            rows.append([f"curated.{table.contract.name}", figure(mart.rows if mart else None), checks(table),
+            rows.append([f"curated.{table.contract.name}", figure(mart.rows if mart else None),
                          dataset.name if dataset else "·", figure(dataset.rows if dataset else None)])
     console.print(table_of(headings, rows))
 

@@ -177,7 +177,14 @@ def report(results: Iterable[RunResult], seconds: float) -> int:
     skipped = sum(len(run.skipped) for run in runs)
     parts = [f"{made:,} materialized", *([f"{failed} failed"] if failed else []), *([f"{skipped} skipped"] if skipped else [])]
     click.echo(f"{', '.join(parts)}, in {duration(seconds)}.")
-    return 0 if all(run.success for run in runs) else 1
+    return outcome(runs)
+
+
+def outcome(runs: Sequence[RunResult]) -> int:
+    """Exit code: 0 where every run succeeded, 3 where all that failed may pass, 1 otherwise."""
+    if all(run.success for run in runs):
+        return 0
+    return 3 if all(run.failures and run.transient == run.failures.keys() for run in runs if not run.success) else 1
 
 
 def _check_row(check: FailedCheck) -> list[str]:

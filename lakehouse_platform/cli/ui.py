@@ -11,17 +11,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import click
 
 from lakehouse_platform.cli.place import Place, with_place
 
-if TYPE_CHECKING:
-    from lakehouse_platform.jobs.project import Project
-
-CONFIGURATION = "dagster.yaml"
-"""The instance's configuration, in the project and in DAGSTER_HOME."""
 GRACE = 15.0
 """Seconds that Dagster gets to end by itself."""
 LAST_GRACE = 3.0
@@ -45,7 +39,8 @@ def dev(place: Place, port: int, host: str) -> int:
     Exit codes: 0 ended by you, 1 it could not start.
     """
     project = place.open()
-    home = prepare_home(project)
+    _ = project.contracts, project.environment  # what is wrong with them is said here, not by Dagster
+    home = project.prepare_home()
     os.environ["DAGSTER_HOME"], os.environ["LAKEHOUSE_ENV"] = str(home), place.environment
     click.echo(f"The UI will be at http://{host}:{port}, in a minute at most. Ctrl-C ends it.", err=True)
     return serve([sys.executable, "-m", "dagster", "dev", "--host", host, "--port", str(port)], place.folder)
@@ -99,12 +94,3 @@ def _gone(process: subprocess.Popen[bytes]) -> bool:
             return True
         time.sleep(0.05)
     return False
-
-
-def prepare_home(project: Project) -> Path:
-    """DAGSTER_HOME of the project, with the project's own `dagster.yaml` in it."""
-    project.home.mkdir(parents=True, exist_ok=True)
-    wanted, held = project.folder / CONFIGURATION, project.home / CONFIGURATION
-    if wanted.is_file() and (not held.is_file() or held.read_bytes() != wanted.read_bytes()):
-        held.write_bytes(wanted.read_bytes())
-    return project.home

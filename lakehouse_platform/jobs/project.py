@@ -16,6 +16,8 @@ from lakehouse_platform.zones.lake import Lake
 
 STATE = ".lakehouse"
 """Folder of a project for what it makes and nobody commits."""
+INSTANCE = "dagster.yaml"
+"""Configuration of the Dagster instance, in the project and in its home."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,14 @@ class Project:
             raise UnknownName(f'"{name}" is a table of several domains. Say which: {", ".join(c.name for c in found)}.')
         words = {c.table: c.name for c in self.contracts} if "." not in name else {c.name: c.name for c in self.contracts}
         raise UnknownName(f'unknown table "{name}". {did_you_mean(name, words, noun="tables")}')
+
+    def prepare_home(self) -> Path:
+        """DAGSTER_HOME, made where there is none, with the project's own `dagster.yaml` in it."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        wanted, held = self.folder / INSTANCE, self.home / INSTANCE
+        if wanted.is_file() and (not held.is_file() or held.read_bytes() != wanted.read_bytes()):
+            held.write_bytes(wanted.read_bytes())
+        return self.home
 
     def source(self, connection: str) -> Source:
         """A source database; it is connected to when it is read. Raises UnknownName for an unknown connection."""

@@ -10,16 +10,11 @@ import dagster as dg
 
 from lakehouse_platform.jobs.project import Project
 
-CONFIGURATION = "dagster.yaml"
-
 
 @contextmanager
 def open_instance(project: Project) -> Iterator[dg.DagsterInstance]:
     """The instance in the project's home, configured by the project's `dagster.yaml`."""
-    project.home.mkdir(parents=True, exist_ok=True)
-    wanted, held = project.folder / CONFIGURATION, project.home / CONFIGURATION
-    if wanted.is_file() and (not held.is_file() or held.read_bytes() != wanted.read_bytes()):
-        held.write_bytes(wanted.read_bytes())
-    os.environ["DAGSTER_HOME"] = str(project.home)  # dagster.yaml refers to it
-    with dg.DagsterInstance.from_config(str(project.home)) as instance:
+    home = str(project.prepare_home())
+    os.environ["DAGSTER_HOME"] = home  # dagster.yaml refers to it
+    with dg.DagsterInstance.from_config(home) as instance:
         yield instance

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from lakehouse_platform.errors import UnknownName, did_you_mean
+from lakehouse_platform.errors import LakehouseError, TransientError, UnknownName, did_you_mean
 
 if TYPE_CHECKING:
     from dagster._core.events.log import EventLogEntry
@@ -63,6 +63,8 @@ class RunResult:
     """Asset and partition."""
     failures: dict[str, str]
     """By step, why it failed."""
+    transient: frozenset[str]
+    """Steps that failed, every try of them, for a reason that may pass."""
     skipped: tuple[str, ...]
     failed_checks: tuple[FailedCheck, ...]
 
@@ -118,6 +120,7 @@ class _Watch:
         self._ended = 0
         self._materialized: list[tuple[str, str]] = []
         self._failures: dict[str, str] = {}
+        self._transient: set[str] = set()
         self._skipped: list[str] = []
         self._checks: list[FailedCheck] = []
 
@@ -147,6 +150,7 @@ class _Watch:
         message = _why(event) if state in ("failed", "retrying") else ""
         if state == "failed":
             self._failures[name] = message
+            self._transient |= {name} if _may_pass(event) else set()
         if state == "skipped":
             self._skipped.append(name)
         self._ended += state in _ENDS
@@ -157,7 +161,21 @@ class _Watch:
         run = instance.get_run_by_id(run_id)
         return RunResult(
             run_id, run is not None and run.is_success, self._partitions, tuple(self._materialized), self._failures,
-            tuple(self._skipped), tuple(self._checks))
+            frozenset(self._transient), tuple(self._skipped), tuple(self._checks))
+
+
+def _may_pass(event: dg.DagsterEvent) -> bool:
+    """Whether the error behind a failure, known by its class's name alone, is a transient one."""
+    error, names = getattr(event.event_specific_data, "error", None), _names(TransientError)
+    while error is not None:
+        if error.cls_name in names:
+            return True
+        error = error.cause
+    return False
+
+
+def _names(kind: type[LakehouseError]) -> set[str]:
+    return {kind.__name__}.union(*(_names(below) for below in kind.__subclasses__()))
 
 
 def _why(event: dg.DagsterEvent) -> str:

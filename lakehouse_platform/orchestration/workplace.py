@@ -24,6 +24,15 @@ DEFINITIONS = "definitions.py"
 Watcher = Callable[[Progress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """How checks came out when they last ran."""
+
+    passed: int
+    failed: tuple[str, ...]
+    """As `asset:check`."""
+
+
 @dataclass(frozen=True)
 class Workplace:
     """A project with its Dagster definitions and instance."""
@@ -61,12 +70,15 @@ class Workplace:
         return backfill(self.definitions, self.instance, self._keys(assets), days, single_run=single_run, reverse=reverse,
                         progress=progress, title=title)
 
-    def checks(self) -> tuple[int, int]:
-        """How many checks passed and how many failed when they were last looked at."""
-        latest = self.instance.event_log_storage.get_latest_asset_check_execution_by_key(
-            list(self.definitions.resolve_asset_graph().asset_check_keys))
-        states = [record.status for record in latest.values()]
-        return states.count(AssetCheckExecutionRecordStatus.SUCCEEDED), states.count(AssetCheckExecutionRecordStatus.FAILED)
+    def checks(self) -> Checks:
+        """How every check came out when it last ran."""
+        known = list(self.definitions.resolve_asset_graph().asset_check_keys)
+        latest = self.instance.event_log_storage.get_latest_asset_check_execution_by_key(known)
+        states = {key: record.status for key, record in latest.items()}
+        failed = (key for key, state in states.items() if state is AssetCheckExecutionRecordStatus.FAILED)
+        return Checks(
+            sum(state is AssetCheckExecutionRecordStatus.SUCCEEDED for state in states.values()),
+            tuple(sorted(f"{key.asset_key.to_user_string()}:{key.name}" for key in failed)))
 
     def _keys(self, assets: Sequence[str]) -> list[dg.AssetKey]:
         return [dg.AssetKey.from_user_string(asset) for asset in assets]

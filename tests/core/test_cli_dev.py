@@ -12,7 +12,6 @@ import psutil
 import pytest
 
 from lakehouse_platform.cli.start import make_project
-from lakehouse_platform.cli.ui import prepare_home
 from lakehouse_platform.jobs.project import Project
 
 WORKER = "import time; time.sleep(600)"
@@ -73,8 +72,8 @@ def test_a_server_that_fails_is_a_failure_and_its_worker_ends(tmp_path: Path) ->
 def test_the_home_follows_the_projects_configuration(tmp_path: Path) -> None:
     make_project(tmp_path)
     project = Project.open(tmp_path)
-    home = prepare_home(project)
+    home = project.prepare_home()
     assert (home / "dagster.yaml").read_bytes() == (tmp_path / "dagster.yaml").read_bytes()
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    prepare_home(project)
+    project.prepare_home()
     assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
