@@ -101,7 +101,7 @@ def _summary(account: Account) -> str:
     sources = sum(table.contract.source is not None for table in account.tables)
     return (
         f"{_count(sources, 'table')}, {_count(len(account.tables) - sources, 'mart')}, {_count(len(account.datasets), 'dataset')} · "
-        f"{rows['raw']:,} changes read · {rows['ods']:,} rows now · {rows['hds']:,} versions in history · "
+        f"{rows['raw']:,} rows read · {rows['ods']:,} rows now · {rows['hds']:,} versions in history · "
         f"{_count(sum(t.quarantined for t in account.tables), 'row')} held back · {_count(len(account.drifted), 'column')} drifted")
 
 
@@ -125,12 +125,12 @@ def _say(console: Console, text: str, style: str = "") -> None:
 
 def _tables(account: Account, console: Console) -> None:
     _title(console, "Tables: rows in each zone")
-    headings = [Heading("table"), Heading("Raw changes", right=True), Heading("ODS rows", right=True), Heading("HDS versions", right=True),
+    headings = [Heading("table"), Heading("Raw rows", right=True), Heading("ODS rows", right=True), Heading("HDS versions", right=True),
                 Heading("open", right=True), Heading("closed", right=True), Heading("held back", right=True),
                 Heading("last day"), Heading("complete through"), Heading("freshness")]
     console.print(table_of(headings, [_table_row(t, account.now) for t in account.tables if t.contract.source is not None]))
-    _say(console, "A version is opened when a row appears or changes, and closed when it changes again or goes. "
-                  "A table without HDS has no key to follow a row by, or wants none.", "dim")
+    _say(console, "Raw has every reading, the keys of full images too. A version is opened when a row appears or changes, and closed when "
+                  "it changes again or goes. A table without HDS has no key to follow a row by, or wants none.", "dim")
 
 
 def _table_row(table: TableStatus, now: dt.datetime) -> list[str]:

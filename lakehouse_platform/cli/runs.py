@@ -62,7 +62,7 @@ def materialize(place: Place, selection: tuple[str, ...], partition: str | None)
         began = time.monotonic()
         stages.stage(f"{_count(len(assets), 'asset')} for {_span(days)}", len(assets))
         result = work.materialize(assets, days, progress=Steps(stages))
-    return report([result], time.monotonic() - began)
+    return report([result], len(assets) * len(days), time.monotonic() - began)
 
 
 def _days(work: Workplace, partition: str | None) -> list[str]:
@@ -108,7 +108,7 @@ def backfill(place: Place, selection: tuple[str, ...], first: str, last: str, *,
         assets, days = work.assets(selection), work.days(first, last)
         began = time.monotonic()
         results = run_backfill(work, assets, days, single_run=single_run, reverse=reverse)
-    return report(results, time.monotonic() - began)
+    return report(results, len(assets) * len(days), time.monotonic() - began)
 
 
 def run_backfill(
@@ -151,7 +151,7 @@ def replay(place: Place, table: str) -> int:
         whole = work.days(days[0], days[-1]) == list(days)
         results = run_backfill(work, assets, days, single_run=whole, title=f"Replay of {contract.name}")
     click.echo("Then, for what is made of it: lakehouse materialize 'curated/*' 'domo/*'", err=True)
-    return report(results, time.monotonic() - began)
+    return report(results, len(assets) * len(days), time.monotonic() - began)
 
 
 def _raw_days(project: Project, name: str) -> Sequence[str]:
@@ -163,8 +163,8 @@ def _raw_days(project: Project, name: str) -> Sequence[str]:
     return held.partitions
 
 
-def report(results: Iterable[RunResult], seconds: float) -> int:
-    """Say what some runs came to; the exit code."""
+def report(results: Iterable[RunResult], expected: int, seconds: float) -> int:
+    """Say what some runs came to that should have materialized `expected` partitions of assets; the exit code."""
     runs = list(results)
     checks = [check for run in runs for check in run.failed_checks]
     if checks:
@@ -174,9 +174,7 @@ def report(results: Iterable[RunResult], seconds: float) -> int:
         for step, why in run.failures.items():
             click.echo(f"{step}, {_span(run.partitions)}: {why}", err=True)
     made, failed = sum(len(run.materialized) for run in runs), sum(len(run.failures) for run in runs)
-    skipped = sum(len(run.skipped) for run in runs)
-    parts = [f"{made:,} materialized", *([f"{failed} failed"] if failed else []), *([f"{skipped} skipped"] if skipped else [])]
-    click.echo(f"{', '.join(parts)}, in {duration(seconds)}.")
+    click.echo(f"{made:,} of {expected:,} materialized{f', {failed} failed' if failed else ''}, in {duration(seconds)}.")
     return outcome(runs)
 
 
