@@ -89,6 +89,7 @@ def show(report: Report, console: Console) -> None:
     _held(report.account, console)
     _drift(report.account, console)
     _checks(report, console)
+    _freshness(report.account, console)
     _marts(report.account, console)
     for table in report.figures:
         _figure(table, console)
@@ -125,21 +126,29 @@ def _say(console: Console, text: str, style: str = "") -> None:
 
 def _tables(account: Account, console: Console) -> None:
     _title(console, "Tables: rows in each zone")
-    headings = [Heading("table"), Heading("Raw rows", right=True), Heading("ODS rows", right=True), Heading("HDS versions", right=True),
-                Heading("open", right=True), Heading("closed", right=True), Heading("held back", right=True),
-                Heading("last day"), Heading("complete through"), Heading("freshness")]
-    console.print(table_of(headings, [_table_row(t, account.now) for t in account.tables if t.contract.source is not None]))
+    headings = [Heading("table"), Heading("Raw rows", right=True), Heading("ODS rows", right=True),
+                Heading("HDS versions opened", right=True), Heading("closed", right=True), Heading("held back", right=True)]
+    console.print(table_of(headings, [_table_row(table) for table in account.tables if table.contract.source is not None]))
     _say(console, "Raw has every reading, the keys of full images too. A version is opened when a row appears or changes, and closed when "
                   "it changes again or goes. A table without HDS has no key to follow a row by, or wants none.", "dim")
 
 
-def _table_row(table: TableStatus, now: dt.datetime) -> list[str]:
+def _table_row(table: TableStatus) -> list[str]:
     raw, ods, hds = (table.zone(zone) for zone in ("raw", "ods", "hds"))
-    still = hds.open_rows if hds and hds.open_rows is not None else None
-    closed = hds.rows - still if hds and still is not None else None
-    return [table.contract.name, figure(raw.rows if raw else None), figure(ods.rows if ods else None), figure(hds.rows if hds else None),
-            figure(still), figure(closed), figure(table.quarantined or None), table.last_partition or "·",
-            instant(table.complete_through), freshness(table, now)]
+    closed = hds.rows - hds.open_rows if hds and hds.open_rows is not None else None
+    return [table.contract.name, *(figure(zone.rows if zone else None) for zone in (raw, ods, hds)), figure(closed),
+            figure(table.quarantined or None)]
+
+
+def _freshness(account: Account, console: Console) -> None:
+    sources = [table for table in account.tables if table.contract.source is not None]
+    fresh = sum(table.fresh(account.now) is True for table in sources)
+    _title(console, f"Freshness: {fresh} of {_count(len(sources), 'table')} as young as promised")
+    headings = [Heading(name) for name in ("table", "last business day", "complete through", "freshness")]
+    console.print(table_of(headings, (
+        [t.contract.name, t.last_partition or "·", instant(t.complete_through), freshness(t, account.now)] for t in sources)))
+    _say(console, "Complete through: everything that happened at the source up to then is in; for events, to the end of the business day.",
+         "dim")
 
 
 def _held(account: Account, console: Console) -> None:
@@ -227,7 +236,9 @@ def _stages(stages: Iterable[Stage], console: Console) -> None:
 
 
 def _next(commands: Iterable[tuple[str, str]], console: Console) -> None:
+    from rich.text import Text
+
     _title(console, "Try next")
     for command, what in commands:
-        _say(console, f"  {command}", "bold green")
+        console.print(Text(f"  {command}", style="bold green"), soft_wrap=True)  # one line to copy
         _say(console, f"      {what}")
