@@ -62,24 +62,15 @@ def _run(context: dg.AssetExecutionContext, project: Project, marts: Sequence[Ma
         raise failure(dict.fromkeys(days, str(error))) from error
     for mart in wanted:
         key, outcome = describe.key_of(Zone.CURATED, mart.contract), outcomes[mart.contract.name]
-        yield from evaluations(key, mart.checks, dict.fromkeys(days, outcome))
-    published = [(mart, outcome) for mart in wanted if (outcome := outcomes[mart.contract.name]).halted is None]
-    yield from _published(context, project, published, days)
+        if outcome.halted is None:
+            yield dg.MaterializeResult(asset_key=key, metadata=_metadata(project, mart, outcome, days))
+        yield from evaluations(context.instance, key, dict.fromkeys(days, outcome))
+        if outcome.halted is None:
+            checks = context.assets_def.check_specs_by_output_name
+            yield from (dg.Output(None, name) for name, spec in checks.items() if spec.asset_key == key)
     halted = [str(outcome.halted) for outcome in outcomes.values() if outcome.halted is not None]
     if halted:
         raise dg.Failure("\n".join(halted), metadata={"partitions": ", ".join(days)}, allow_retries=False)
-
-
-def _published(
-    context: dg.AssetExecutionContext, project: Project, published: Sequence[tuple[Mart, Outcome]], days: Sequence[str]
-) -> Iterator[Event]:
-    keys = {describe.key_of(Zone.CURATED, mart.contract) for mart, _ in published}
-    for name, spec in context.assets_def.check_specs_by_output_name.items():
-        if spec.asset_key in keys:
-            yield dg.Output(None, name)
-    for mart, outcome in published:
-        key = describe.key_of(Zone.CURATED, mart.contract)
-        yield dg.MaterializeResult(asset_key=key, metadata=_metadata(project, mart, outcome, days))
 
 
 def _metadata(project: Project, mart: Mart, outcome: Outcome, days: Sequence[str]) -> dict[str, RawMetadataValue]:
@@ -120,6 +111,6 @@ def build_dataset(project: Project, mart: Mart, marts: Sequence[Mart], partition
             done[:] = done or [run_dataset(project, mart, marts)]
             return done[0]
 
-        yield from run_days(context, key, specs, once, lineage)
+        yield from run_days(context, key, once, lineage)
 
     return dataset

@@ -20,9 +20,9 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Nothing of the event log on the terminal: it is in the instance, and what matters of it goes to `progress`."""
 _STATES = {
     dg.DagsterEventType.STEP_START: "started", dg.DagsterEventType.STEP_SUCCESS: "succeeded", dg.DagsterEventType.STEP_FAILURE: "failed",
-    dg.DagsterEventType.STEP_SKIPPED: "skipped", dg.DagsterEventType.STEP_UP_FOR_RETRY: "retrying",
+    dg.DagsterEventType.STEP_UP_FOR_RETRY: "retrying",
 }
-_ENDS = {"succeeded", "failed", "skipped"}
+_ENDS = {"succeeded", "failed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Progress:
     step: str
     """`hds/finance/invoice`; the marts are one step, `curated`."""
     state: str
-    """started, succeeded, failed, skipped or retrying."""
+    """started, succeeded, failed or retrying."""
     ended: int
     """Steps that have ended."""
     steps: int
@@ -117,11 +117,10 @@ class _Watch:
     def __init__(self, progress: Callable[[Progress], None] | None, partitions: Sequence[str]) -> None:
         self._progress, self._partitions = progress, tuple(partitions)
         self._steps: set[str] = set()
-        self._ended = 0
         self._materialized: list[tuple[str, str]] = []
         self._failures: dict[str, str] = {}
         self._transient: set[str] = set()
-        self._skipped: list[str] = []
+        self._over: set[str] = set()
         self._checks: list[FailedCheck] = []
 
     def __call__(self, entry: EventLogEntry) -> None:
@@ -129,7 +128,7 @@ class _Watch:
         if event is None:
             return
         if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
-            self._steps.add(event.step_key or "")
+            self._steps.add(_step_name(event))
         elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
             made = event.step_materialization_data.materialization
             self._materialized.append((made.asset_key.to_user_string(), made.partition or ""))
@@ -146,22 +145,25 @@ class _Watch:
             self._checks.append(failed)
 
     def _step(self, event: dg.DagsterEvent, state: str) -> None:
-        name = (event.step_key or "").replace("__", "/")
+        name = _step_name(event)
         message = _why(event) if state in ("failed", "retrying") else ""
         if state == "failed":
             self._failures[name] = message
             self._transient |= {name} if _may_pass(event) else set()
-        if state == "skipped":
-            self._skipped.append(name)
-        self._ended += state in _ENDS
+        self._over |= {name} if state in _ENDS else set()
         if self._progress is not None:
-            self._progress(Progress(name, state, self._ended, len(self._steps), message))
+            self._progress(Progress(name, state, len(self._over), len(self._steps), message))
 
     def result(self, instance: dg.DagsterInstance, run_id: str) -> RunResult:
+        """What it came to. A step whose upstream failed is never begun, and no event says so."""
         run = instance.get_run_by_id(run_id)
         return RunResult(
             run_id, run is not None and run.is_success, self._partitions, tuple(self._materialized), self._failures,
-            frozenset(self._transient), tuple(self._skipped), tuple(self._checks))
+            frozenset(self._transient), tuple(sorted(self._steps - self._over)), tuple(self._checks))
+
+
+def _step_name(event: dg.DagsterEvent) -> str:
+    return (event.step_key or "").replace("__", "/")
 
 
 def _may_pass(event: dg.DagsterEvent) -> bool:

@@ -1,10 +1,11 @@
-"""Runs steps for the business days of a Dagster run, and reports: checks first, then what was materialized or why not."""
+"""Runs steps for the business days of a Dagster run, and reports what was materialized, how its checks came out, and why a day halted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from lakehouse_platform.errors import TerminalError, TransientError
 from lakehouse_platform.jobs.steps import CheckOutcome, CheckSpec, Outcome
@@ -25,26 +26,24 @@ def check_spec(key: dg.AssetKey, spec: CheckSpec, partitions: dg.PartitionsDefin
 
 def root_run(context: dg.AssetExecutionContext) -> str:
     """What stays the same when a run is retried."""
-    return context.run.root_run_id or context.run_id
+    return context.run.root_run_id or context.run.run_id
 
 
 def run_days(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, specs: Iterable[CheckSpec], step: Callable[[str], Outcome],
-    lineage: dg.TableColumnLineage | None,
+    context: dg.AssetExecutionContext, key: dg.AssetKey, step: Callable[[str], Outcome], lineage: dg.TableColumnLineage | None
 ) -> Iterator[Event]:
     """Run `step` for each business day of the run. A day that fails does not keep the others from being committed."""
     done, failed = _attempt(context, step)
-    yield from evaluations(key, specs, done)
     committed = {day: run_metadata(outcome, lineage) for day, outcome in done.items() if outcome.halted is None}
     if failed:
-        for day, metadata in committed.items():
-            yield dg.AssetMaterialization(key, partition=day, metadata=metadata)
+        yield from (dg.AssetMaterialization(key, partition=day, metadata=metadata) for day, metadata in committed.items())
+        yield from evaluations(context.instance, key, done)
         raise failure(failed)
     for day, metadata in committed.items():
         context.add_asset_metadata(metadata, asset_key=key, partition_key=day)
-    for name in context.assets_def.check_specs_by_output_name:
-        yield dg.Output(None, name)
     yield dg.MaterializeResult(asset_key=key)
+    yield from evaluations(context.instance, key, done)
+    yield from (dg.Output(None, name) for name in context.assets_def.check_specs_by_output_name)
 
 
 def _attempt(context: dg.AssetExecutionContext, step: Callable[[str], Outcome]) -> tuple[dict[str, Outcome], dict[str, str]]:
@@ -76,21 +75,30 @@ def failure(failed: Mapping[str, str]) -> dg.Failure:
     return dg.Failure(text, metadata={"partitions": ", ".join(failed)}, allow_retries=False)
 
 
-def evaluations(key: dg.AssetKey, specs: Iterable[CheckSpec], done: Mapping[str, Outcome]) -> Iterator[dg.AssetCheckEvaluation]:
-    """Every check of every day once; a check about now only as it came out last."""
-    about_now = {spec.name for spec in specs if spec.about_now}
+def evaluations(instance: dg.DagsterInstance, key: dg.AssetKey, done: Mapping[str, Outcome]) -> Iterator[dg.AssetCheckEvaluation]:
+    """Every check of every day, once.
+
+    They come after what was materialized: automation believes a check only where it names the day's newest materialization.
+    """
     for day, outcome in done.items():
-        for check in outcome.checks:
-            if check.name not in about_now:
-                yield evaluation(key, check, day)
-    for check in list(done.values())[-1].checks if done else ():
-        if check.name in about_now:
-            yield evaluation(key, check, None)
+        target = _newest(instance, key, day)
+        yield from (evaluation(key, check, day, target) for check in outcome.checks)
 
 
-def evaluation(key: dg.AssetKey, check: CheckOutcome, day: str | None) -> dg.AssetCheckEvaluation:
+def evaluation(
+    key: dg.AssetKey, check: CheckOutcome, day: str | None, target: AssetCheckEvaluationTargetMaterializationData | None = None
+) -> dg.AssetCheckEvaluation:
     """A check's result as Dagster stores it."""
     severity = dg.AssetCheckSeverity.ERROR if check.halting else dg.AssetCheckSeverity.WARN
     return dg.AssetCheckEvaluation(
         key, check.name, passed=check.passed, metadata=figures(check.figures), severity=severity,
-        description=check.description or None, blocking=check.halting, partition=day)
+        description=check.description or None, blocking=check.halting, partition=day,
+        target_materialization_data=target)
+
+
+def _newest(instance: dg.DagsterInstance, key: dg.AssetKey, day: str) -> AssetCheckEvaluationTargetMaterializationData | None:
+    found = instance.fetch_materializations(dg.AssetRecordsFilter(key, asset_partitions=[day]), limit=1).records
+    if not found:
+        return None
+    newest = found[0]
+    return AssetCheckEvaluationTargetMaterializationData(storage_id=newest.storage_id, run_id=newest.run_id, timestamp=newest.timestamp)

@@ -53,7 +53,7 @@ def build_table(
     def table(context: dg.AssetExecutionContext) -> Iterator[Event]:
         run = root_run(context)
         lineage = describe.lineage_of(zone, contract)
-        yield from run_days(context, key, specs, lambda day: _told(step(project, contract, day, run), downstream), lineage)
+        yield from run_days(context, key, lambda day: _told(step(project, contract, day, run), downstream), lineage)
 
     return table
 
