@@ -45,7 +45,12 @@ def secrets(estate: Estate) -> set[str]:
 
 @pytest.fixture
 def shows(estate: Estate) -> Callable[[str], set[str]]:
-    """The classified values that a text shows, whole words only."""
+    """The classified values that a text shows."""
+    return finder(estate)
+
+
+def finder(estate: Estate) -> Callable[[str], set[str]]:
+    """Finds the classified values of an estate in a text, whole words only."""
     all_of_them = secrets(estate)
     assert len(all_of_them) > 300
     words = re.compile(r"(?<![\w@.-])(?:" + "|".join(map(re.escape, sorted(all_of_them, key=len, reverse=True))) + r")(?![\w@-])")

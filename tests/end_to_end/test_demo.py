@@ -1,0 +1,135 @@
+"""The demo as a newcomer runs it: its lake is right, says nothing it should not, and stays as it is when days are taken in again."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from lakehouse_platform.jobs.project import Project
+from lakehouse_platform.publish.folder import read_dataset
+from resources.legacy import Legacy
+from tests.end_to_end.conftest import Estate
+from tests.end_to_end.equality import actual_history, current_differences, expected_history, law_rows, memory_of
+from tests.end_to_end.test_lake_equals_legacy import HELD
+from tests.end_to_end.test_no_classified_value import finder
+
+ROOT = Path(__file__).parents[2]
+PIECES = ("assets", "resources", "sensors", "definitions.py", "dagster.yaml", "workspace.yaml")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A project that the demo ran in, and what it printed."""
+
+    project: Project
+    estate: Estate
+    said: str
+
+    def lakehouse(self, *arguments: str) -> str:
+        """Run the command line there; what it printed."""
+        return lakehouse(self.project.folder, *arguments)
+
+    @property
+    def days(self) -> list[str]:
+        """The business days, in order."""
+        found = json.loads(self.lakehouse("query", "select distinct _partition as day from raw.finance.invoice order by 1", "--json"))
+        return [row["day"] for row in found]
+
+
+def lakehouse(folder: Path, *arguments: str) -> str:
+    kept = {name: os.environ[name] for name in ("HOME", "PATH", "LANG") if name in os.environ}
+    command = [str(Path(sys.executable).with_name("lakehouse")), *arguments]
+    done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + (done.stderr if arguments[0] == "demo" else "")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo of the small business, once for all tests here."""
+    folder = tmp_path_factory.mktemp("demo")
+    for piece in PIECES:
+        source, left_out = ROOT / piece, shutil.ignore_patterns("__pycache__", "target", "logs")
+        shutil.copytree(source, folder / piece, ignore=left_out) if source.is_dir() else shutil.copy(source, folder / piece)
+    said = lakehouse(folder, "demo")
+    project, legacy = Project.open(folder), Legacy(folder / ".lakehouse" / "legacy")
+    yield Demo(project, Estate(legacy, project.lake, project.tables, io.StringIO(), legacy.uri), said)
+    legacy.stop()
+
+
+def tables(demo: Demo) -> dict[str, Counter[tuple[Any, ...]]]:
+    """What readers of the lake and of the datasets see, as far as the law says."""
+    lake, seen = demo.project.lake, {}
+    for contract in demo.project.tables:
+        seen[f"ods/{contract.name}"] = law_rows(lake, "ods", contract)
+        if contract.keeps_history:
+            seen[f"hds/{contract.name}"] = law_rows(lake, "hds", contract)
+    for contract in demo.project.marts:
+        seen[f"curated/{contract.name}"] = Counter(pl.read_delta(lake.uri("curated", contract)).cast(pl.String).rows())
+        if contract.publication is not None:
+            found = read_dataset(demo.project.folder / ".lakehouse" / "domo", contract.publication.dataset)
+            seen[f"domo/{contract.name}"] = Counter(pl.DataFrame(found).cast(pl.String).rows())
+    return seen
+
+
+def test_every_ods_table_equals_its_postgresql_table_but_for_the_keys_held_back(demo: Demo) -> None:
+    for contract in demo.project.tables:
+        found = current_differences(demo.project.lake, contract, demo.estate.legacy)
+        left = {key: "absent" if ours is None else "older" for key, (_, ours) in found.items()}
+        assert left == HELD.get(contract.name, {}), contract.name
+
+
+def test_every_history_equals_the_journal_as_far_as_its_capture_sees(demo: Demo) -> None:
+    memory = memory_of(demo.estate.legacy)
+    for contract in demo.project.tables:
+        if contract.keeps_history:
+            assert expected_history(demo.project.lake, contract, memory) == actual_history(demo.project.lake, contract), contract.name
+
+
+def test_no_classified_value_is_shown(demo: Demo) -> None:
+    shows, home = finder(demo.estate), demo.project.home
+    assert shows(demo.said) == set()
+    assert shows((demo.project.state / "demo.html").read_text()) == set()
+    databases = list(home.rglob("*.db"))
+    assert databases
+    for file in databases:
+        with sqlite3.connect(file) as database:
+            assert shows("\n".join(database.iterdump())) == set(), file.name
+    for file in [*home.rglob("*.err"), *home.rglob("*.out"), *(demo.project.folder / "assets" / "marts").rglob("*.log")]:
+        assert shows(file.read_text(errors="replace")) == set(), file.name
+
+
+def test_datasets_hold_the_rows_of_their_marts(demo: Demo) -> None:
+    seen = tables(demo)
+    datasets = [name for name in seen if name.startswith("domo/")]
+    assert len(datasets) == 3
+    assert all(seen[name].total() == seen[name.replace("domo/", "curated/")].total() > 0 for name in datasets)
+
+
+def test_days_taken_in_again_backwards_leave_every_table_as_it_is(demo: Demo) -> None:
+    before, days = tables(demo), demo.days
+    assert len(days) == 5
+    for _ in range(2):
+        demo.lakehouse("backfill", "*", "--from", days[0], "--to", days[-1], "--reverse")
+        assert tables(demo) == before
+    demo.lakehouse("backfill", "*", "--from", days[0], "--to", days[-1], "--single-run")
+    assert tables(demo) == before
+
+
+def test_the_demo_again_changes_nothing(demo: Demo) -> None:
+    before = tables(demo)
+    demo.lakehouse("demo")
+    assert tables(demo) == before
