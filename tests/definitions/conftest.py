@@ -85,8 +85,7 @@ def played(legacy: Legacy, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("played") / "lakehouse"
     build_folder(folder, legacy)
     with pytest.MonkeyPatch.context() as patch, opened(folder, legacy, patch) as shop:
-        for day in (FIRST, SECOND):
-            assert shop.materialize("*", days=(day,)).success
+        assert shop.materialize("*", days=(FIRST, SECOND)).success
         assert shop.follow() == []
     return folder
 

@@ -30,7 +30,8 @@ def status_of(shop: Shop, asset: str, check: str, day: str) -> AssetCheckExecuti
 
 
 def fulfilled(shop: Shop) -> int:
-    return sum(read_dataset(shop.project.state / "domo", "Fulfilment by day").column("shipments").to_pylist())
+    published = read_dataset(shop.project.state / "domo", "Fulfilment by day")
+    return sum(int(number or 0) for number in published.column("shipments").to_pylist())
 
 
 def content(shop: Shop, zone: str) -> pl.DataFrame:
