@@ -75,14 +75,14 @@ def _apply(work: Work, table: Table) -> tuple[int, int, int]:
 def plan(work: Work, table: Table) -> Frame:
     """Versions to write (`_drop` false) and to take away (`_drop` true), with whether each `_opens` or `_closes`."""
     engine, key = work.lake.engine, list(work.contract.key)
-    heads = engine.persist(table.scan(partitions={"is_current": ["true"]}))
     closed = table.scan(partitions={"is_current": ["false"]})
-    parts = split(work, heads, clamped=True)
+    parts = split(work, table.scan(partitions={"is_current": ["true"]}), clamped=True)
     ahead = engine.persist(parts.ahead)
-    returning = ahead.select(key).unique().join(heads.select(key), on=key, how="anti").join(closed.select(key), on=key, how="semi")
+    headless = engine.persist(ahead.select(key).unique().join(parts.heads.select(key), on=key, how="anti"))
+    returning = work.of_keys(closed.select(key), headless)
     late = engine.persist(nw.concat([parts.late, returning]).unique())
-    grown = extended(ahead.join(late, on=key, how="anti"), heads, key)
-    return nw.concat([grown, _recomputed(work, table, late)], how="diagonal")
+    grown = extended(ahead.join(late, on=key, how="anti"), parts.heads, key)
+    return nw.concat([grown, _recomputed(work, table, late)], how="diagonal") if work.any_of(late) else grown
 
 
 def extended(ahead: Frame, heads: Frame, key: list[str]) -> Frame:

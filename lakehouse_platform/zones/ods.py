@@ -67,6 +67,8 @@ def plan(work: Work, state: Frame) -> Frame:
     parts = split(work, state.select(*key, "_hash"), clamped=False)
     last = parts.ahead.unique(key, keep="last", order_by=columns.ORDER)
     late = work.lake.engine.persist(parts.late)
+    if not work.any_of(late):
+        return last
     anew = law.current(work.rows(work.after).join(late, on=key, how="semi"), work.snapshots(), key)
     silent = late.join(anew.select(key), on=key, how="anti").with_columns(_op=nw.lit(columns.DELETE))
     return nw.concat([last, anew, silent], how="diagonal")

@@ -91,6 +91,22 @@ class Work:
         """Full images that the table will stand on."""
         return snapshots_frame(self.lake, (b for b in self.ledger.batches if b.batch_id in self.after))
 
+    def any_of(self, keys: Frame) -> bool:
+        """Whether there are keys at all: reading Raw for none of them costs as much as for all."""
+        return bool(self.lake.engine.collect(keys.select(nw.len().alias("n"))).column("n")[0].as_py())
+
+    def of_keys(self, rows: Frame, keyed: Frame) -> Frame:
+        """Those of many `rows` whose key is among the few of `keyed`, which is computed; its bounds spare reading the rest."""
+        if not self.any_of(keyed):
+            return rows.head(0)
+        key, bounded = list(self.contract.key), columns.bounded(self.contract)
+        ends = [end for n in bounded for end in (nw.col(n).min().alias(f"{n}_low"), nw.col(n).max().alias(f"{n}_high"))]
+        found = self.lake.engine.collect(keyed.select(*ends)).to_pylist()[0] if ends else {}
+        for name in bounded:
+            if found[f"{name}_low"] is not None:
+                rows = rows.filter(nw.col(name).is_between(found[f"{name}_low"], found[f"{name}_high"]))
+        return rows.join(keyed.select(key).unique(), on=key, how="semi")
+
     @property
     def accepted(self) -> int:
         """Rows of the partition that the gate let through."""
@@ -128,6 +144,8 @@ class Split:
     """Rows that extend their key's head: later than everything the table has taken in."""
     late: Frame
     """Keys that must be computed again from Raw."""
+    heads: Frame
+    """What `heads` has of the rows' keys."""
 
 
 def split(work: Work, heads: Frame, *, clamped: bool) -> Split:
@@ -137,20 +155,21 @@ def split(work: Work, heads: Frame, *, clamped: bool) -> Split:
     head's clamp. A key without a head may have had versions that vanished, so its row must be effective after everything.
     A full image must itself be later than everything, or every key is computed again.
     """
-    engine, key = work.lake.engine, list(work.contract.key)
-    rows = engine.persist(work.fresh_rows())
+    engine, key, rows = work.lake.engine, list(work.contract.key), work.fresh_rows()
     images = [b for b in work.fresh if b.position is not None]
     in_order = len(images) <= 1 and not work.judged_anew and all(work.high is None or (b.position or 0) > work.high for b in images)
     if not in_order:
         # Keys that are gone today, too: an image that came late may end an older version of theirs.
         everyone = nw.concat([work.rows(work.after).select(key), heads.select(key)]).unique()
-        return Split(rows.filter(nw.col("_op").is_null()), everyone)
-    states = nw.concat([rows.filter(nw.col("_op") != columns.PRESENT), *[_gone(rows, heads, b, key) for b in images]], how="diagonal")
+        return Split(rows.filter(nw.col("_op").is_null()), everyone, heads)
+    gone = [_gone(rows, heads, image, key) for image in images]
+    states = engine.persist(nw.concat([rows.filter(nw.col("_op") != columns.PRESENT), *gone], how="diagonal"))
+    mine = engine.persist(work.of_keys(heads, states))
     own = ["_hash", "_clamp"] if clamped else ["_hash"]
-    joined = states.join(heads.select(*key, **{f"_h{name}": nw.col(name) for name in own}), on=key, how="left")
+    joined = states.join(mine.select(*key, **{f"_h{name}": nw.col(name) for name in own}), on=key, how="left")
     joined = joined.filter(~(nw.col("_snapshot") & (nw.col("_hash") == nw.col("_h_hash")).fill_null(value=False)))
-    late = joined.filter(_late(work, clamped=clamped)).select(key).unique()
-    return Split(joined.drop(*(f"_h{name}" for name in own)).join(late, on=key, how="anti"), late)
+    late = engine.persist(joined.filter(_late(work, clamped=clamped)).select(key).unique())
+    return Split(joined.drop(*(f"_h{name}" for name in own)).join(late, on=key, how="anti"), late, mine)
 
 
 def _late(work: Work, *, clamped: bool) -> nw.Expr:

@@ -73,3 +73,8 @@ def prunable(contract: Contract) -> tuple[str, ...]:
 def key_may_show(contract: Contract) -> bool:
     """Whether values of the key may appear in logs: no part of it is classified."""
     return not any(contract.column(name).classified for name in contract.key)
+
+
+def bounded(contract: Contract) -> tuple[str, ...]:
+    """Key columns whose least and greatest value say which files may hold a key."""
+    return tuple(name for name in prunable(contract) if contract.column(name).type.kind is not Kind.STRING)
