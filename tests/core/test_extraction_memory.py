@@ -16,7 +16,8 @@ from lakehouse_platform.zones import raw
 from lakehouse_platform.zones.lake import Lake
 
 columns = {"id": "bigint", "amount": "numeric(19,4)", "rate": "numeric(38,9)", "at": "timestamp", "day": "date", "note": "text"}
-done = raw.extract(Lake(sys.argv[3], PolarsEngine()), contract_of(columns, table=sys.argv[2]), source_of(sys.argv[1]), "2026-03-02", run="r")
+contract = contract_of(columns, table=sys.argv[2])
+done = raw.extract(Lake(sys.argv[3], PolarsEngine()), contract, source_of(sys.argv[1]), "2026-03-02", run="r")
 print(done.batch.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 ROWS = 500_000
