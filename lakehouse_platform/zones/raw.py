@@ -238,4 +238,4 @@ def _filled(values: Mapping[str, object], schema: pa.Schema, height: int) -> pa.
 def _column(value: object, kind: pa.DataType, height: int) -> pa.Array[Any] | pa.ChunkedArray[Any]:
     if isinstance(value, pa.Array | pa.ChunkedArray):
         return value if value.type == kind else value.cast(kind)
-    return pa.array([value], kind).take(pa.array([0] * height, pa.int64()))
+    return pa.repeat(pa.scalar(value, kind), height)  # type: ignore[no-any-return, call-overload]
