@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.bench import merging
-from tests.bench.measure import Figures, least, measured, show
+from tests.bench.measure import measured, show
 
 pytestmark = pytest.mark.bench
-ROUNDS = 2
 OURS, BY_HAND = "ours", "delta-rs MERGE by hand"
 WAYS: Mapping[str, Mapping[str, Callable[..., None]]] = {
     "ods": {
@@ -43,13 +42,9 @@ def test_merge(lakes: Path, tmp_path: Path, zone: str, batch: str) -> None:
     found = []
     for name, way in WAYS[zone].items():
         if batch != "late" or name.startswith((OURS, "limit")):
-            found.append(_least(lakes / batch, tmp_path, name, way))
+            found.append(measured(name, way, folder=merging.linked(lakes / batch, tmp_path / way.__name__)))
     title = f"{zone.upper()}, {merging.CHANGES:,} changes into {merging.ROWS:,} rows, keys {batch}"
     show(title, found, limit=found[0].total, limit_name="append")
     if batch != "late":
-        mine, theirs = (merging.content(tmp_path / f"{WAYS[zone][name].__name__}-0", zone) for name in (OURS, BY_HAND))
+        mine, theirs = (merging.content(tmp_path / WAYS[zone][name].__name__, zone) for name in (OURS, BY_HAND))
         assert mine.equals(theirs)
-
-
-def _least(lake: Path, folder: Path, name: str, way: Callable[..., None]) -> Figures:
-    return least([measured(name, way, folder=merging.linked(lake, folder / f"{way.__name__}-{number}")) for number in range(ROUNDS)])
