@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lakehouse_platform.contracts.contract import Contract, OnFailure
 from lakehouse_platform.errors import ContractError, TerminalError
@@ -24,15 +24,16 @@ from lakehouse_platform.jobs.steps import (
     fresh_outcomes,
     freshness_spec,
 )
-from lakehouse_platform.lake.scratch import Scratch
 from lakehouse_platform.naming import Zone
-from lakehouse_platform.publish.curated import PublishedMart, audit_mart, publish_marts
 from lakehouse_platform.publish.dataset import publish_dataset
 from lakehouse_platform.publish.destination import PublicationIncomplete
 from lakehouse_platform.publish.project import Build, MartProject
 from lakehouse_platform.publish.project import Outcome as Built
 from lakehouse_platform.quality.rules import RuleResult
 from lakehouse_platform.zones.rows import declared
+
+if TYPE_CHECKING:
+    from lakehouse_platform.publish.curated import PublishedMart
 
 SHAPE, ROWS_MATCH = "matches_contract", "rows_match"
 READS = 5
@@ -72,7 +73,7 @@ class Mart:
 def mart_project(project: Project) -> MartProject:
     """The project's dbt project, bound to its lake."""
     scratch = project.state / "marts.duckdb"
-    return MartProject(project.marts_folder, project.lake.root, scratch, project.environment.partitions.time_zone)
+    return MartProject(project.marts_folder, project.environment.lake.root, scratch, project.environment.partitions.time_zone)
 
 
 def prepare_marts(project: Project) -> bool:
@@ -153,6 +154,8 @@ def _test(node: Mapping[str, Any], model: str) -> MartTest:
 
 def run_marts(project: Project, marts: Sequence[Mart], wanted: Collection[str]) -> dict[str, Outcome]:
     """Build, test and publish the wanted marts (`domain.table`) in one go. A mart with a failed check, or made of one, stays as it was."""
+    from lakehouse_platform.publish.curated import publish_marts
+
     found = mart_project(project)
     asked = [mart for mart in marts if mart.contract.name in wanted]
     build = found.build(*(f"+{mart.contract.model}" for mart in asked))
@@ -169,6 +172,9 @@ def run_marts(project: Project, marts: Sequence[Mart], wanted: Collection[str]) 
 
 
 def _audit(project: Project, scratch: Path, mart: Mart) -> tuple[RuleResult, ...] | str:
+    from lakehouse_platform.lake.scratch import Scratch
+    from lakehouse_platform.publish.curated import audit_mart
+
     try:
         with Scratch(scratch) as opened:
             return audit_mart(project.lake.engine, opened, mart.contract)

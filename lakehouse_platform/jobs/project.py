@@ -9,6 +9,7 @@ from pathlib import Path
 from lakehouse_platform import contracts
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.errors import ContractError, SettingsError, SourceError, UnknownName, did_you_mean
+from lakehouse_platform.naming import table_path
 from lakehouse_platform.publish.destination import Destination
 from lakehouse_platform.settings import Environment, load_environment
 from lakehouse_platform.sources.base import Source
@@ -89,6 +90,10 @@ class Project:
     def marts(self) -> tuple[Contract, ...]:
         """Contracts of marts."""
         return tuple(c for c in self.contracts if c.model is not None)
+
+    def uri(self, zone: str, contract: Contract) -> str:
+        """Where a zone's table of the contract lies; loads no engine."""
+        return f"{self.environment.lake.root}/{table_path(zone, contract.domain, contract.table)}"
 
     def contract(self, name: str) -> Contract:
         """The contract called `domain.table`, or `table` where only one domain has it. Raises UnknownName."""

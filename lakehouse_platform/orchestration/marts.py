@@ -46,7 +46,7 @@ def _mart_spec(project: Project, mart: Mart) -> dg.AssetSpec:
         group_name=contract.domain, description=describe.description_of(Zone.CURATED, contract), owners=[contract.owner],
         kinds={"curated", "deltalake", "dbt"}, tags=describe.tags_of(Zone.CURATED, contract), code_version=contract.fingerprint[:12],
         automation_condition=FOLLOW,
-        metadata=describe.definition_metadata(Zone.CURATED, contract, project.lake.uri(Zone.CURATED, contract), contract.freshness),
+        metadata=describe.definition_metadata(Zone.CURATED, contract, project.uri(Zone.CURATED, contract), contract.freshness),
         freshness_policy=dg.FreshnessPolicy.time_window(contract.freshness) if contract.freshness is not None else None)
 
 

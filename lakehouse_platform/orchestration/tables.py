@@ -45,7 +45,7 @@ def build_table(
         key=key, deps=[upstream], group_name=contract.domain, partitions_def=partitions, backfill_policy=SINGLE_RUN,
         description=describe.description_of(zone, contract), owners=[contract.owner], kinds={zone.value, "deltalake", "polars"},
         tags=describe.tags_of(zone, contract), pool=naming.pool(zone, contract.domain, contract.table),
-        metadata=describe.definition_metadata(zone, contract, project.lake.uri(zone, contract), contract.freshness),
+        metadata=describe.definition_metadata(zone, contract, project.uri(zone, contract), contract.freshness),
         check_specs=[check_spec(key, spec, partitions) for spec in specs], code_version=contract.fingerprint[:12],
         automation_condition=None if zone is Zone.RAW else FOLLOW,
         freshness_policy=dg.FreshnessPolicy.time_window(contract.freshness) if contract.freshness is not None else None,
