@@ -25,6 +25,11 @@ settings.register_profile("lakehouse", deadline=None, print_blob=True, derandomi
 settings.load_profile("lakehouse")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the browser test puts its pictures; it takes none without."""
+    parser.addoption("--screenshots", metavar="DIR", type=Path, default=None, help="folder for pictures of the Dagster UI")
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A real PostgreSQL that this session starts and removes; it need not survive a crash, so it never waits for the disk.
