@@ -196,7 +196,7 @@ def test_a_table_shows_columns_lineage_partitions_and_checks(site: Site, page: P
     expect(page.get_by_role("row", name="amount").filter(has_text="decimal(19,4)").filter(has_text="non-nullable")).to_be_visible()
     expect(page.get_by_role("row", name="valid_to").filter(has_text="NULL while it is")).to_be_visible()
     expect(page.get_by_role("link", name="ods / finance / invoice")).to_be_visible()
-    take(page, "table")
+    take(page, "hds-asset")
     page.get_by_role("tab", name="Partitions").click()
     expect(page.get_by_text(f"Materialized ({len(site.days) - 1})")).to_be_visible()
     page.get_by_text(site.days[0], exact=True).first.click()
