@@ -65,12 +65,15 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
-    """Two days, or with pictures to take the whole business and its marts, behind `lakehouse dev`."""
+    """Three days, or with pictures to take the whole business and its marts, behind `lakehouse dev`.
+
+    Not two: a transaction is open on the second, and what it held back would come with the backfill.
+    """
     pictures = request.config.getoption("--screenshots") is not None
     folder = Path(tempfile.mkdtemp(prefix="lakehouse-ui-"))
     try:
         _copy_instance(folder)
-        days = _play(folder, ["5", "curated", "domo"] if pictures else ["2"])
+        days = _play(folder, ["5", "curated", "domo"] if pictures else ["3"])
         with _serving(folder) as address:
             yield Site(folder, days, address)
         _wait(lambda: not _processes_of(folder), f"still running: {_processes_of(folder)}")
