@@ -9,12 +9,14 @@ from contextlib import contextmanager
 import dagster as dg
 
 from lakehouse_platform.jobs.project import Project
+from lakehouse_platform.orchestration.orphans import end_orphans
 
 
 @contextmanager
 def open_instance(project: Project) -> Iterator[dg.DagsterInstance]:
-    """The instance in the project's home, configured by the project's `dagster.yaml`."""
+    """The instance in the project's home, configured by the project's `dagster.yaml`; runs of killed processes are ended."""
     home = str(project.prepare_home())
     os.environ["DAGSTER_HOME"] = home  # dagster.yaml refers to it
     with dg.DagsterInstance.from_config(home) as instance:
+        end_orphans(instance)
         yield instance

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from lakehouse_platform.errors import LakehouseError, TransientError, UnknownName, did_you_mean
+from lakehouse_platform.orchestration.orphans import alive
 
 if TYPE_CHECKING:
     from dagster._core.events.log import EventLogEntry
@@ -105,9 +106,10 @@ def materialize(
     run_id = str(uuid.uuid4())
     watch = _Watch(progress, partitions)
     instance.add_event_listener(run_id, watch)
-    job.execute_in_process(
-        instance=instance, partition_key=None if several else partitions[0], raise_on_error=False, asset_selection=list(keys),
-        run_id=run_id, tags={**(tags or {}), **several}, run_config=QUIET)
+    with alive(instance, run_id):
+        job.execute_in_process(
+            instance=instance, partition_key=None if several else partitions[0], raise_on_error=False, asset_selection=list(keys),
+            run_id=run_id, tags={**(tags or {}), **several}, run_config=QUIET)
     return watch.result(instance, run_id)
 
 
