@@ -74,7 +74,7 @@ class PolarsTable:
 
     def scan(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> nw.LazyFrame[Any]:
         """Rows of this version; `partitions` prunes by the values, as text, of partition columns."""
-        frame = pl.scan_delta(self._delta)
+        frame = self._scan()
         schema = frame.collect_schema() if partitions else {}
         for name, values in (partitions or {}).items():
             wanted: list[object] = [v == "true" for v in values] if schema[name] == pl.Boolean else list(values)
@@ -89,6 +89,12 @@ class PolarsTable:
         if None in kept:
             return int(cast("pl.LazyFrame", nw.to_native(self.scan(partitions=partitions))).select(pl.len()).collect().item())
         return sum(kept)
+
+    def _scan(self) -> pl.LazyFrame:
+        """Polars takes delta-rs's escaped addresses literally, so a folder with a space in its name is read through Arrow."""
+        if "%" in self._delta.table_uri:
+            return pl.scan_pyarrow_dataset(self._delta.to_pyarrow_dataset())
+        return pl.scan_delta(self._delta)
 
     def append(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
         """Add rows in one commit, streaming a reader in bounded memory."""

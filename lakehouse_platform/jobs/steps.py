@@ -6,13 +6,13 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from lakehouse_platform.contracts.contract import Contract, Drift, Metric, OnFailure, Rule
+from lakehouse_platform.contracts.contract import Contract, Drift, OnFailure, Rule
 from lakehouse_platform.contracts.patch import Patch, propose_column, propose_type
 from lakehouse_platform.drift.findings import Change, Finding
 from lakehouse_platform.errors import DriftError, UnknownName
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.naming import Zone
-from lakehouse_platform.quality.rules import RuleResult, rules_of
+from lakehouse_platform.quality.rules import RuleResult, demand, rules_of
 from lakehouse_platform.zones import gate, hds, ods, raw
 from lakehouse_platform.zones.lake import Lake
 from lakehouse_platform.zones.ledger import complete_through, read_ledger
@@ -91,8 +91,7 @@ def _rule_specs(contract: Contract) -> tuple[CheckSpec, ...]:
 
 def describe_rule(rule: Rule) -> str:
     """What a rule asks for, and what happens where it is broken."""
-    measured = rule.expression if rule.metric is Metric.EXPRESSION else f"{', '.join(rule.columns)} {rule.metric}".strip()
-    what = (rule.description or measured or rule.name).rstrip(".")
+    what = (rule.description or demand(rule)).rstrip(".")
     does = {OnFailure.HALT: "halts the day", OnFailure.QUARANTINE: "rows that break it are held back", OnFailure.WARN: "reported"}
     return f"{what} ({does[rule.on_failure]})"
 

@@ -43,6 +43,25 @@ def rules_of(contract: Contract) -> tuple[Rule, ...]:
     return (*(r for r in implied if (r.metric, r.columns) not in stated), *contract.rules)
 
 
+def demand(rule: Rule) -> str:
+    """What a rule asks for, in words; none of them comes from a row."""
+    what = ", ".join(rule.columns)
+    if rule.metric is Metric.EXPRESSION:
+        return rule.expression or ""
+    if rule.metric is Metric.NULL_VALUES:
+        return f"{what} must be given"
+    if rule.metric is Metric.MISSING_VALUES:
+        return f"{what} must be given, and none of: {', '.join(rule.missing_values)}"
+    if rule.metric is Metric.DUPLICATE_VALUES:
+        return f"{what} must be unique"
+    bounds = [f"{word} {bound}" for word, bound in (("at least", rule.minimum), ("at most", rule.maximum)) if bound is not None]
+    if rule.metric is Metric.ROW_COUNT:
+        return f"there must be {' and '.join(bounds)} rows"
+    listed = [f"one of {', '.join(rule.valid_values)}"] if rule.valid_values else []
+    shaped = [f"like {rule.pattern}"] if rule.pattern is not None else []
+    return f"{what} must be {' and '.join((*listed, *shaped, *bounds))}"
+
+
 def flag(name: str) -> str:
     """Column that says whether a row breaks the rule called `name`."""
     return f"_breaks_{name}"

@@ -17,7 +17,7 @@ import pyarrow as pa
 from lakehouse_platform.contracts.contract import Capture, Contract, Metric, OnFailure, Rule
 from lakehouse_platform.engines.base import Commit, Table
 from lakehouse_platform.errors import CommitConflict, NotExtractable
-from lakehouse_platform.quality.rules import RuleResult, evaluated, flag, rules_of
+from lakehouse_platform.quality.rules import RuleResult, demand, evaluated, flag, rules_of
 from lakehouse_platform.zones import rows as columns
 from lakehouse_platform.zones.lake import Lake
 from lakehouse_platform.zones.ledger import Batch, Ledger, read_ledger
@@ -197,7 +197,7 @@ class _Court:
         return frame.filter(nw.col(flag(rule.name))).select(
             "_batch_id", "_row", _kind=nw.lit(HELD_ROW), _partition=nw.lit(self.day),
             judgement=nw.lit(self.judgement, nw.Int64), rule=nw.lit(rule.name),
-            rule_version=nw.lit(self.contract.rules_version), key=_key_text(self.contract), reason=nw.lit(reason(rule)))
+            rule_version=nw.lit(self.contract.rules_version), key=_key_text(self.contract), reason=nw.lit(rule.description or demand(rule)))
 
 
 def _quarantining(rules: Sequence[Rule]) -> list[Rule]:
@@ -219,11 +219,6 @@ def _key_text(contract: Contract) -> nw.Expr:
     """The key as text for people; classified parts are masked."""
     parts = [nw.lit(MASK) if contract.column(n).classified else nw.col(n).cast(nw.String).fill_null("NULL") for n in contract.key]
     return nw.concat_str(parts, separator="/") if parts else nw.lit("(no key)")
-
-
-def reason(rule: Rule) -> str:
-    """Why a row is held back, without its values."""
-    return rule.description or f"{', '.join(rule.columns)}: {rule.metric}"
 
 
 def _to_json(verdict: Verdict) -> str:

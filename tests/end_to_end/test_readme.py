@@ -1,0 +1,42 @@
+"""What the README tells people to type exists, and what it shows is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from lakehouse_platform.cli.app import lakehouse
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [line for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("line", [c for c in COMMANDS if c.startswith("make ")])
+def test_make_knows_the_target(line: str) -> None:
+    assert re.search(rf"^{line.split()[1]}:.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", [c for c in COMMANDS if c.startswith("lakehouse ")])
+def test_the_command_line_takes_the_command(line: str) -> None:
+    _, name, *arguments = shlex.split(line)
+    command = lakehouse.commands[name]
+    command.make_context(name, list(arguments), resilient_parsing=False, parent=click.Context(lakehouse, info_name="lakehouse"))
+
+
+def test_every_command_is_one_of_the_two() -> None:
+    assert all(line.startswith(("make ", "lakehouse ")) for line in COMMANDS)
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(((?!http)[^)#]+)", README))))
+def test_every_link_leads_somewhere(target: str) -> None:
+    assert (ROOT / target).exists()
+
+
+@pytest.mark.parametrize("place", re.findall(r"^\| `([^`]+)` \|", README, re.MULTILINE))
+def test_the_map_names_what_exists(place: str) -> None:
+    assert (ROOT / place).exists()
