@@ -21,7 +21,7 @@ OK, FAILED, USAGE, TRANSIENT, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes."""
 
 _LOCAL_EXTRA = {
-    *("adbc_driver_manager", "adbc_driver_postgresql", "dagster", "dagster_dbt", "dagster_webserver", "dbt", "deltalake"),
+    *("adbc_driver_manager", "adbc_driver_postgresql", "dagster", "dagster_webserver", "dbt", "deltalake"),
     *("duckdb", "duckdb_extension_delta", "duckdb_extensions", "polars", "polars_hash", "pyarrow"),
 }
 """Libraries that the core install leaves out."""

@@ -70,17 +70,10 @@ class Scratch:
 
 
 def _connect(file: Path) -> duckdb.DuckDBPyConnection:
-    """Open the file, if need be by closing what a dbt adapter in this very process has left open."""
     try:
         return duckdb.connect(str(file), read_only=True)
-    except duckdb.ConnectionException:
-        from lakehouse_platform.lake import dbt_plugin
-
-        dbt_plugin.release()
     except duckdb.IOException as error:
         raise ScratchLocked(f"{file} is open in another process; wait until dbt has ended. {error}") from error
-    try:
-        return duckdb.connect(str(file), read_only=True)
     except duckdb.ConnectionException as error:
         raise ScratchLocked(f"{file} is open in this process; close it first. {error}") from error
 
