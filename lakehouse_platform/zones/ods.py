@@ -71,7 +71,9 @@ def plan(work: Work, state: Frame) -> Frame:
         return last
     anew = law.current(work.rows(work.after).join(late, on=key, how="semi"), work.snapshots(), key)
     silent = late.join(anew.select(key), on=key, how="anti").with_columns(_op=nw.lit(columns.DELETE))
-    return nw.concat([last, anew, silent], how="diagonal")
+    held = state.select(*key, _held="_hash")
+    moved = anew.join(held, on=key, how="left").filter(~(nw.col("_hash") == nw.col("_held")).fill_null(value=False)).drop("_held")
+    return nw.concat([last, moved, silent], how="diagonal")
 
 
 def _shaped(contract: Contract, changes: Frame) -> Frame:
