@@ -85,7 +85,7 @@ def _attempt(text: str, file: Path, findings: Findings) -> Node | _Trouble | Non
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        return _Builder(YAML(typ="safe", pure=True).parse(text), file, findings).document()
+        return _Builder(YAML(typ="safe", pure=True).parse(text), file, findings, lines=text.count("\n") + 1).document()
     except _Trouble as trouble:
         return trouble
     except MarkedYAMLError as error:
@@ -116,8 +116,12 @@ def _explain(error: object, text: str) -> _Trouble:
 class _Builder:
     """Builds nodes from the parser's events. The library's own constructor would lose positions and repeated keys."""
 
-    def __init__(self, events: Iterator[Event], file: Path, findings: Findings) -> None:
-        self._events, self._file, self._findings = events, file, findings
+    def __init__(self, events: Iterator[Event], file: Path, findings: Findings, *, lines: int) -> None:
+        self._events, self._file, self._findings, self._lines = events, file, findings, lines
+
+    def _line(self, event: Event) -> int:
+        """Line of an event; what is missing at the end of the file is missing from its last line."""
+        return min(int(event.start_mark.line) + 1, self._lines)
 
     def document(self) -> Node | None:
         from ruamel.yaml.events import DocumentStartEvent, NodeEvent
@@ -125,7 +129,7 @@ class _Builder:
         root: Node | None = None
         for event in self._events:
             if isinstance(event, DocumentStartEvent) and root is not None:
-                raise _Trouble(_line(event), "begins a second document. A file holds one.")
+                raise _Trouble(self._line(event), "begins a second document. A file holds one.")
             if isinstance(event, NodeEvent):
                 root = self._node(event, 0)
         return root
@@ -134,9 +138,9 @@ class _Builder:
         from ruamel.yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent
 
         if depth > DEEPEST:
-            raise _Trouble(_line(event), f"is nested deeper than {DEEPEST} levels.")
+            raise _Trouble(self._line(event), f"is nested deeper than {DEEPEST} levels.")
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            raise _Trouble(_line(event), "anchors and aliases (& and *) are not taken. What tables share belongs in _defaults.yaml.")
+            raise _Trouble(self._line(event), "anchors and aliases (& and *) are not taken. What tables share belongs in _defaults.yaml.")
         if isinstance(event, ScalarEvent):
             return self._scalar(event)
         if isinstance(event, MappingStartEvent):
@@ -144,7 +148,7 @@ class _Builder:
         items: list[Node] = []
         while not isinstance(item := next(self._events), SequenceEndEvent):
             items.append(self._node(item, depth + 1))
-        return Node(self._file, _line(event), items)
+        return Node(self._file, self._line(event), items)
 
     def _mapping(self, event: MappingStartEvent, depth: int) -> Node:
         from ruamel.yaml.events import MappingEndEvent, ScalarEvent
@@ -152,30 +156,28 @@ class _Builder:
         children: dict[str, Node] = {}
         while not isinstance(key := next(self._events), MappingEndEvent):
             if not isinstance(key, ScalarEvent):
-                raise _Trouble(_line(key), "a key must be a plain word.")
+                raise _Trouble(self._line(key), "a key must be a plain word.")
             child = self._node(next(self._events), depth + 1)
-            child.key_line = _line(key)
+            child.key_line = self._line(key)
+            if child.value is None:
+                child.line = child.key_line  # the mark of a value that is left out is wherever the next thing stands
             first = children.setdefault(_text(key), child)
             if first is not child:
                 message = f'"{_text(key)}" is declared twice here; the first is on line {first.key_line}. Keep one.'
                 self._findings.at(self._file, child.key_line, message)
-        return Node(self._file, _line(event), children)
+        return Node(self._file, self._line(event), children)
 
     def _scalar(self, event: ScalarEvent) -> Node:
         text = _text(event)
         if event.tag:
-            raise _Trouble(_line(event), f"tags such as {event.tag} are not taken. Put quotes around a value to make it a text.")
-        return Node(self._file, _line(event), _resolve(text) if event.style is None or event.style == "" else text, text)
-
-
-def _line(event: Event) -> int:
-    return int(event.start_mark.line) + 1
+            raise _Trouble(self._line(event), f"tags such as {event.tag} are not taken. Put quotes around a value to make it a text.")
+        return Node(self._file, self._line(event), _resolve(text) if event.style is None or event.style == "" else text, text)
 
 
 def _text(event: ScalarEvent) -> str:
     text = str(event.value)
     if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise _Trouble(_line(event), "holds half of a character (a lone surrogate).")
+        raise _Trouble(int(event.start_mark.line) + 1, "holds half of a character (a lone surrogate).")
     return text
 
 
