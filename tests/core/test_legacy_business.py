@@ -29,11 +29,11 @@ NewLegacy = Callable[[str], Legacy]
 
 
 @pytest.fixture(scope="module")
-def new_legacy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewLegacy]:
+def new_legacy(server_folder: Callable[[str], Path]) -> Iterator[NewLegacy]:
     made: list[Legacy] = []
 
     def make(name: str) -> Legacy:
-        made.append(Legacy(tmp_path_factory.mktemp(name) / "pg"))
+        made.append(Legacy(server_folder(name) / "pg"))
         return made[-1]
 
     yield make

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -29,9 +29,9 @@ Held = set[tuple[str, tuple[object, ...], str]]
 
 
 @pytest.fixture(scope="module")
-def evenings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Held]]:
+def evenings(server_folder: Callable[[str], Path]) -> Iterator[list[Held]]:
     """For each day the contract, key and rule of what breaks a rule in the evening, day 1 first."""
-    legacy = Legacy(tmp_path_factory.mktemp("rules") / "pg")
+    legacy = Legacy(server_folder("rules") / "pg")
     seen = []
     with Business(legacy, start=START) as business:
         for day in range(1, 6):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,17 +65,15 @@ def change(legacy: Legacy, statement: str, *values: object) -> None:
 
 
 @pytest.fixture(scope="session")
-def legacy() -> Iterator[Legacy]:
+def legacy(server_folder: Callable[[str], Path]) -> Iterator[Legacy]:
     """Two days of the business."""
-    folder = Path(tempfile.mkdtemp(prefix="lakehouse-legacy-"))
-    legacy = Legacy(folder / "pg")
+    legacy = Legacy(server_folder("legacy") / "pg")
     with Business(legacy, start=dt.date.fromisoformat(FIRST)) as business:
         business.play(1)
         business.play(2)
     change(legacy, "delete from ops.shipment where units <= 0")
     yield legacy
     legacy.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -60,9 +60,9 @@ class Estate:
 
 
 @pytest.fixture(scope="session")
-def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+def estate(server_folder: Callable[[str], Path]) -> Iterator[Estate]:
     """Five days; nobody may write to it."""
-    folder = tmp_path_factory.mktemp("estate")
+    folder = server_folder("estate")
     legacy, log = Legacy(folder / "pg"), io.StringIO()
     tables = tuple(c for c in contracts.load(CONTRACTS) if c.source is not None)
     made = Estate(legacy, Lake(str(folder / "lake"), PolarsEngine()), tables, log, legacy.uri)

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,9 @@ def lakehouse(folder: Path, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def demo(server_folder: Callable[[str], Path]) -> Iterator[Demo]:
     """The demo of the small business, once for all tests here."""
-    folder = tmp_path_factory.mktemp("demo")
+    folder = server_folder("demo")
     for piece in PIECES:
         source, left_out = ROOT / piece, shutil.ignore_patterns("__pycache__", "target", "logs")
         shutil.copytree(source, folder / piece, ignore=left_out) if source.is_dir() else shutil.copy(source, folder / piece)
