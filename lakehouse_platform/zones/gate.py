@@ -14,7 +14,7 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
-from lakehouse_platform.contracts.contract import Capture, Contract, Metric, OnFailure, Rule
+from lakehouse_platform.contracts.contract import Contract, Metric, OnFailure, Rule
 from lakehouse_platform.engines.base import Commit, Table
 from lakehouse_platform.errors import CommitConflict, NotExtractable
 from lakehouse_platform.quality.rules import RuleResult, demand, evaluated, flag, rules_of
@@ -107,7 +107,7 @@ def judge(lake: Lake, contract: Contract, day: str) -> Judgement:
         kept = [standing_now[b.batch_id] for b in of_day if b.batch_id in standing_now]
         court = _Court(lake, contract, raw, day, (gate.transaction(application(day)) or 0) + 1)
         fresh = [court.verdict(b) for b in new]
-        halted = _halting(contract, of_day, {v.batch_id: v for v in (*kept, *fresh)})
+        halted = _halting(ledger, day, {v.batch_id: v for v in (*kept, *fresh)})
         passed = [v for v in fresh if not _halts(v)]
         if not halted and passed:
             try:
@@ -122,16 +122,11 @@ def _halts(verdict: Verdict) -> bool:
     return any(r.on_failure is OnFailure.HALT and not r.passed for r in verdict.results)
 
 
-def _halting(contract: Contract, batches: Sequence[Batch], said: Mapping[str, Verdict]) -> tuple[str, ...]:
+def _halting(ledger: Ledger, day: str, said: Mapping[str, Verdict]) -> tuple[str, ...]:
     """Halting rules that failed in batches which no later good delivery of the same day replaces."""
-    replaceable = contract.capture is not None and contract.capture.mode in (Capture.SNAPSHOT, Capture.WINDOW)
-    names: dict[str, None] = {}
-    for number, batch in enumerate(batches):
-        verdict = said[batch.batch_id]
-        replaced = replaceable and any(not _halts(said[b.batch_id]) for b in batches[number + 1:])
-        if _halts(verdict) and not replaced:
-            names.update({r.rule: None for r in verdict.results if r.on_failure is OnFailure.HALT and not r.passed})
-    return tuple(names)
+    good = {name for name, verdict in said.items() if not _halts(verdict)}
+    bad = [said[b.batch_id] for b in ledger.of(day) if b.batch_id not in good and not ledger.replaced(b, good)]
+    return tuple(dict.fromkeys(r.rule for v in bad for r in v.results if r.on_failure is OnFailure.HALT and not r.passed))
 
 
 def _summary(day: str, said: Sequence[Verdict], halted: tuple[str, ...]) -> Judgement:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import narwhals as nw
 import pyarrow as pa
 
+from lakehouse_platform.contracts.contract import Capture
 from lakehouse_platform.engines.base import Table
 from lakehouse_platform.zones.lake import Lake
 from lakehouse_platform.zones.rows import BATCH
@@ -45,6 +46,8 @@ class Batch:
     """Change rows, image keys included."""
     image_rows: int
     """Rows, or keys, of the full image."""
+    outside: int
+    """Rows of other days, effective before or after its own."""
     parked: int
     """Rows with parked values."""
     seen_at: dt.datetime
@@ -91,6 +94,10 @@ class Ledger:
         """Latest partition that has a batch: the open one."""
         return max((b.partition for b in self.batches), default=None)
 
+    def is_past(self, partition: str) -> bool:
+        """Whether a later partition has a batch."""
+        return self.newest is not None and partition < self.newest
+
     @property
     def cursor(self) -> int | None:
         """Where the next positional read begins."""
@@ -105,6 +112,14 @@ class Ledger:
     def last_image(self) -> Batch | None:
         """The full image that saw the source last."""
         return max((b for b in self.batches if b.position is not None), key=lambda b: b.seen_at, default=None)
+
+    def replaced(self, batch: Batch, by: Container[str]) -> bool:
+        """Whether a later delivery of the same image or day is among `by`, so that the batch does not matter any more.
+
+        Events of other days that came late are in no later delivery of the day: a batch that has some is never replaced.
+        """
+        whole = batch.capture == Capture.SNAPSHOT or (batch.capture == Capture.WINDOW and batch.outside == 0)
+        return whole and any(b.ordinal > batch.ordinal and b.batch_id in by for b in self.of(batch.partition))
 
     def adopted(self, partition: str, run: str) -> Batch | None:
         """The batch that this run already committed."""
@@ -125,15 +140,16 @@ def ledger_of(batches: Iterable[Batch]) -> Ledger:
 def complete_through(ledger: Ledger, applied: Iterable[str]) -> dt.datetime | None:
     """Source instant up to which a table holds everything, when it has taken in the batches called `applied`.
 
-    A batch that is missing holds it back to what was complete before that batch was read.
+    A batch that is missing holds it back to what was complete before that batch was read, unless a later delivery of the
+    same image or day is there in its place.
     """
     taken = set(applied)
-    in_time = sorted(ledger.batches, key=lambda b: b.seen_at)
     best: dt.datetime | None = None
-    for batch in in_time:
-        if batch.batch_id not in taken:
+    for batch in sorted(ledger.batches, key=lambda b: b.seen_at):
+        if batch.batch_id in taken:
+            best = max(filter(None, (best, batch.complete_through)), default=None)
+        elif not ledger.replaced(batch, taken):
             break
-        best = max(filter(None, (best, batch.complete_through)), default=None)
     return best
 
 

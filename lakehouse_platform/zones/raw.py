@@ -93,8 +93,8 @@ def _mode(contract: Contract) -> Capture:
 
 def _extract(lake: Lake, contract: Contract, source: Source, table: Table, ledger: Ledger, day: str, run: str) -> Extraction:
     window = business_day(day, source.time_zone)
-    past = ledger.newest is not None and day < ledger.newest
-    with source.read(Request(contract, window, ledger.cursor, only_window=past, above=ledger.position)) as reading:
+    request = Request(contract, window, ledger.cursor, only_window=ledger.is_past(day), above=ledger.position)
+    with source.read(request) as reading:
         findings = drift_of(contract, reading)
         if findings and contract.drift is Drift.FREEZE:
             what = "; ".join(map(str, findings))
@@ -129,6 +129,7 @@ class _Writer:
     run: str
     rows: int = 0
     image_rows: int = 0
+    outside: int = 0
     parked: int = 0
     last_seq: int | None = None
     last_effective: dt.datetime | None = None
@@ -178,9 +179,12 @@ class _Writer:
         """Take the rows into the header's figures; returns the number of the first."""
         first, self.rows = self.rows, self.rows + rows.num_rows
         self.image_rows += pc.sum(rows.column("_snapshot")).as_py() or 0
+        effective = rows.column("_effective_at")
+        early, late = pc.less(effective, pa.scalar(self.window.start)), pc.greater_equal(effective, pa.scalar(self.window.end))
+        self.outside += pc.sum(pc.or_(early, late).cast(pa.int64())).as_py() or 0
         self.parked += rows.num_rows - rows.column("_parked").null_count
         self.last_seq = _greatest(self.last_seq, pc.max(rows.column("_seq")).as_py())
-        self.last_effective = _greatest(self.last_effective, pc.max(rows.column("_effective_at")).as_py())
+        self.last_effective = _greatest(self.last_effective, pc.max(effective).as_py())
         return first
 
     def _header_row(self, schema: pa.Schema) -> pa.Table:
@@ -194,11 +198,14 @@ class _Writer:
         """The batch with the figures so far."""
         read = self.reading
         effective = min(self.window.end, read.seen_at)
+        # A past day alone was read: what committed late for other days is still to be read, from where the cursor stood.
+        high = self.ledger.cursor if self.ledger.is_past(self.day) else read.high
         return Batch(
-            partition=self.day, ordinal=self.ordinal, run=self.run, capture=_mode(self.contract), low=read.low, high=read.high,
+            partition=self.day, ordinal=self.ordinal, run=self.run, capture=_mode(self.contract), low=read.low,
+            high=read.high if high is None else high,
             running=read.running, position=read.position, last_seq=_greatest(self.last_seq, read.position),
             last_effective=_greatest(self.last_effective, effective if read.position is not None else None), rows=self.rows,
-            image_rows=self.image_rows, parked=self.parked, seen_at=read.seen_at,
+            image_rows=self.image_rows, outside=self.outside, parked=self.parked, seen_at=read.seen_at,
             effective_at=effective, complete_through=self._complete_through(),
             contract=self.contract.fingerprint, shape=self.contract.shape,
         )

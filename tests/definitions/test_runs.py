@@ -71,15 +71,15 @@ def test_halted_day_goes_on_once_its_source_is_mended(shop: Shop) -> None:
 
 
 def test_range_in_one_run_commits_the_good_days_and_names_the_halted_one(shop: Shop) -> None:
-    with shop.shipment(900004, units=0, shipped_at=f"{FIRST} 11:00"):
+    with shop.shipment(900004, units=0, shipped_at=f"{SECOND} 11:00"):
         run = shop.materialize(f"raw/{TABLE}", f"ods/{TABLE}", f"hds/{TABLE}", days=(FIRST, SECOND))
     assert not run.success
-    assert (f"ods/{TABLE}", SECOND) in run.materialized
-    assert (f"ods/{TABLE}", FIRST) not in run.materialized
-    assert run.failures[f"ods/{TABLE}"].startswith(f"the gate halted {FIRST}")
+    assert (f"ods/{TABLE}", FIRST) in run.materialized
+    assert (f"ods/{TABLE}", SECOND) not in run.materialized
+    assert run.failures[f"ods/{TABLE}"].startswith(f"the gate halted {SECOND}")
     assert run.skipped == (f"hds/{TABLE}",)
-    assert status_of(shop, f"ods/{TABLE}", HALT, FIRST) is AssetCheckExecutionRecordStatus.FAILED
-    assert status_of(shop, f"ods/{TABLE}", HALT, SECOND) is AssetCheckExecutionRecordStatus.SUCCEEDED
+    assert status_of(shop, f"ods/{TABLE}", HALT, SECOND) is AssetCheckExecutionRecordStatus.FAILED
+    assert status_of(shop, f"ods/{TABLE}", HALT, FIRST) is AssetCheckExecutionRecordStatus.SUCCEEDED
 
 
 @pytest.mark.parametrize("single_run", [False, True])
