@@ -16,17 +16,17 @@ import pyarrow as pa
 
 from lakehouse_platform.contracts.contract import Contract, Metric, OnFailure, Rule
 from lakehouse_platform.engines.base import Commit, Table
-from lakehouse_platform.errors import CommitConflict, NotExtractable
+from lakehouse_platform.errors import NotExtractable
 from lakehouse_platform.quality.rules import RuleResult, demand, evaluated, flag, rules_of
 from lakehouse_platform.zones import rows as columns
 from lakehouse_platform.zones.lake import Lake
 from lakehouse_platform.zones.ledger import Batch, Ledger, read_ledger
+from lakehouse_platform.zones.replan import replanned
 from lakehouse_platform.zones.standardise import standardised
 
 Frame = nw.LazyFrame[Any]
 HELD_ROW = "row"
 MASK = "***"
-ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,27 +95,27 @@ def judge(lake: Lake, contract: Contract, day: str) -> Judgement:
 
     Raises NotExtractable where Raw has no batch of the day.
     """
-    for _ in range(ATTEMPTS):
-        raw, gate = lake.raw(contract), lake.gate(contract)
-        ledger, given = read_ledger(lake, raw), verdicts(lake, gate)
-        of_day = ledger.of(day)
-        if not of_day:
-            where = f"raw/{contract.domain}/{contract.table}"
-            raise NotExtractable(f"{contract.name}: Raw has no batch of {day}. Materialize {where} for it first.")
-        standing_now = {v.batch_id: v for v in given if v.rules_version == contract.rules_version and v.shape == contract.shape}
-        new = [b for b in of_day if b.batch_id not in standing_now]
-        kept = [standing_now[b.batch_id] for b in of_day if b.batch_id in standing_now]
-        court = _Court(lake, contract, raw, day, (gate.transaction(application(day)) or 0) + 1)
-        fresh = [court.verdict(b) for b in new]
-        halted = _halting(ledger, day, {v.batch_id: v for v in (*kept, *fresh)})
-        passed = [v for v in fresh if not _halts(v)]
-        if not halted and passed:
-            try:
-                gate.append(court.entries(passed), Commit("gate.append", {application(day): court.judgement}))
-            except CommitConflict:
-                continue
-        return _summary(day, [*kept, *(fresh if halted else passed)], halted)
-    raise CommitConflict(f"{contract.name}: {ATTEMPTS} judgements of {day} in a row lost to other writers")
+    return replanned(f"{contract.name}: the judgement of {day}", lambda: _judge(lake, contract, day))
+
+
+def _judge(lake: Lake, contract: Contract, day: str) -> Judgement:
+    raw, gate = lake.raw(contract), lake.gate(contract)
+    ledger, given = read_ledger(lake, raw), verdicts(lake, gate)
+    of_day = ledger.of(day)
+    if not of_day:
+        where = f"raw/{contract.domain}/{contract.table}"
+        raise NotExtractable(f"{contract.name}: Raw has no batch of {day}. Materialize {where} for it first.")
+    last = {v.batch_id: v for v in given}
+    standing_now = {n: v for n, v in last.items() if v.rules_version == contract.rules_version and v.shape == contract.shape}
+    new = [b for b in of_day if b.batch_id not in standing_now]
+    kept = [standing_now[b.batch_id] for b in of_day if b.batch_id in standing_now]
+    court = _Court(lake, contract, raw, day, (gate.transaction(application(day)) or 0) + 1)
+    fresh = {b: court.verdict(b) for b in new}
+    halted = _halting(ledger, day, {v.batch_id: v for v in (*kept, *fresh.values())})
+    passed = {b: v for b, v in fresh.items() if not _halts(v)}
+    if not halted and passed:
+        gate.append(court.entries(passed), Commit("gate.append", {application(day): court.judgement}))
+    return _summary(day, [*kept, *(fresh if halted else passed).values()], halted)
 
 
 def _halts(verdict: Verdict) -> bool:
@@ -153,7 +153,7 @@ class _Court:
     judgement: int
 
     def verdict(self, batch: Batch) -> Verdict:
-        """Figures of one batch; reads its rows once."""
+        """Figures of one batch."""
         frame = self._states(batch)
         rules = rules_of(self.contract)
         counts = [nw.col(flag(r.name)).cast(nw.Int64).sum().alias(r.name) for r in rules if r.metric is not Metric.ROW_COUNT]
@@ -174,14 +174,14 @@ class _Court:
         rows = raw_rows(self.lake, self.contract, self.raw, [batch]).filter(nw.col("_op") == columns.DELETE)
         return int(self.lake.engine.collect(rows.select(nw.len().alias("n"))).column("n")[0].as_py())
 
-    def entries(self, passed: Sequence[Verdict]) -> Frame:
+    def entries(self, passed: Mapping[Batch, Verdict]) -> Frame:
         """Rows of the ledger for the verdicts."""
+        said = list(passed.values())
         headers = pa.table({
-            "_kind": [columns.BATCH] * len(passed), "_partition": [self.day] * len(passed), "judgement": [self.judgement] * len(passed),
-            "_batch_id": [v.batch_id for v in passed], "verdict": [_to_json(v) for v in passed],
+            "_kind": [columns.BATCH] * len(said), "_partition": [self.day] * len(said), "judgement": [self.judgement] * len(said),
+            "_batch_id": [v.batch_id for v in said], "verdict": [_to_json(v) for v in said],
         })
-        batches = {b.batch_id: b for b in read_ledger(self.lake, self.raw).of(self.day)}
-        held = [self._held_rows(batches[v.batch_id]) for v in passed if v.quarantined]
+        held = [self._held_rows(batch) for batch, verdict in passed.items() if verdict.quarantined]
         return nw.concat([self.lake.engine.frame(headers), *held], how="diagonal")
 
     def _held_rows(self, batch: Batch) -> Frame:

@@ -10,15 +10,15 @@ import narwhals as nw
 
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.engines.base import Commit, Table
-from lakehouse_platform.errors import CommitConflict, ContractError
+from lakehouse_platform.errors import ContractError
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.zones import law
 from lakehouse_platform.zones import rows as columns
 from lakehouse_platform.zones.lake import Lake
 from lakehouse_platform.zones.progress import Work, split, work_of
+from lakehouse_platform.zones.replan import replanned
 
 Frame = nw.LazyFrame[Any]
-ATTEMPTS = 5
 IDENTITY = ["valid_from", "valid_to", "_hash", "_clamp"]
 """What makes a version of a key the same version; the rest is audit."""
 
@@ -50,15 +50,14 @@ def merge(lake: Lake, contract: Contract, day: str) -> HistoryMerged:
     if not contract.keeps_history:
         why = "its contract says so" if contract.key else "it has no key to follow a row by"
         raise ContractError(f"{contract.name} keeps no history: {why}.")
-    for _ in range(ATTEMPTS):
+
+    def attempt() -> HistoryMerged:
         table = lake.hds(contract)
         work = work_of(lake, contract, Zone.HDS, table, day)
-        try:
-            figures = (0, 0, 0) if work.nothing_to_do else _apply(work, table)
-        except CommitConflict:
-            continue
+        figures = (0, 0, 0) if work.nothing_to_do else _apply(work, table)
         return HistoryMerged(work.accepted, work.held, *figures, work.complete_through, table.version)
-    raise CommitConflict(f"{contract.name}: {ATTEMPTS} merges of {day} into HDS in a row lost to other writers")
+
+    return replanned(f"{contract.name}: the merge of {day} into HDS", attempt)
 
 
 def _apply(work: Work, table: Table) -> tuple[int, int, int]:

@@ -10,15 +10,14 @@ import narwhals as nw
 
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.engines.base import Commit, MergeFigures, Table
-from lakehouse_platform.errors import CommitConflict
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.zones import law
 from lakehouse_platform.zones import rows as columns
 from lakehouse_platform.zones.lake import Lake
 from lakehouse_platform.zones.progress import Work, split, work_of
+from lakehouse_platform.zones.replan import replanned
 
 Frame = nw.LazyFrame[Any]
-ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +41,13 @@ def merge(lake: Lake, contract: Contract, day: str) -> Merged:
 
     Raises NotExtractable or GateHalted where there is nothing to take in, CommitConflict when other writers always win.
     """
-    for _ in range(ATTEMPTS):
+    def attempt() -> Merged:
         table = lake.ods(contract)
         work = work_of(lake, contract, Zone.ODS, table, day)
-        try:
-            figures = MergeFigures(0, 0, 0) if work.nothing_to_do else _apply(work, table)
-        except CommitConflict:
-            continue
+        figures = MergeFigures(0, 0, 0) if work.nothing_to_do else _apply(work, table)
         return Merged(work.accepted, work.held, figures.inserted, figures.updated, figures.deleted, work.complete_through, table.version)
-    raise CommitConflict(f"{contract.name}: {ATTEMPTS} merges of {day} into ODS in a row lost to other writers")
+
+    return replanned(f"{contract.name}: the merge of {day} into ODS", attempt)
 
 
 def _apply(work: Work, table: Table) -> MergeFigures:
@@ -84,7 +81,6 @@ def _replace(work: Work, table: Table, commit: Commit) -> MergeFigures:
     """A keyless table is its newest image."""
     newest = max((b for b in work.ledger.batches if b.batch_id in work.after), key=lambda b: (b.position or 0, b.seen_at))
     rows = work.rows({newest.batch_id: work.after[newest.batch_id]})
-    before = work.lake.engine.collect(table.scan().select(nw.len().alias("n"))).column("n")[0].as_py()
+    before = table.count()
     table.replace(rows.filter(nw.col("_op") == columns.UPSERT).select(*columns.ods_columns(work.contract)), commit)
-    after = work.lake.engine.collect(table.scan().select(nw.len().alias("n"))).column("n")[0].as_py()
-    return MergeFigures(int(after), 0, int(before))
+    return MergeFigures(table.count(), 0, before)

@@ -16,16 +16,15 @@ import pyarrow.compute as pc
 from lakehouse_platform.contracts.contract import Capture, Contract, Drift
 from lakehouse_platform.drift.findings import Finding, compare
 from lakehouse_platform.engines.base import Commit, Table
-from lakehouse_platform.errors import CommitConflict, DriftError, NotExtractable, SourceError
+from lakehouse_platform.errors import DriftError, NotExtractable, SourceError
 from lakehouse_platform.sources.base import Reading, Request, Source, Window
 from lakehouse_platform.zones import rows as columns
 from lakehouse_platform.zones.lake import Lake
 from lakehouse_platform.zones.ledger import Batch, Ledger, read_ledger
+from lakehouse_platform.zones.replan import replanned
 
 T = TypeVar("T", int, dt.datetime)
 
-ATTEMPTS = 5
-"""How often a plan is made anew after a conflict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +57,13 @@ def extract(lake: Lake, contract: Contract, source: Source, day: str, *, run: st
     Raises NotExtractable for a past day of a source that is read by position, DriftError where the contract freezes its
     schema, SourceError for an image too small to be believed; nothing is committed then.
     """
-    for _ in range(ATTEMPTS):
+    def attempt() -> Extraction:
         table = lake.raw(contract)
         ledger = read_ledger(lake, table)
         held = _held(contract, ledger, day, run)
-        if held is not None:
-            return Extraction(held, new=False)
-        try:
-            return _extract(lake, contract, source, table, ledger, day, run)
-        except CommitConflict:
-            continue
-    raise CommitConflict(f"{contract.name}: {ATTEMPTS} extractions of {day} in a row lost to other writers")
+        return Extraction(held, new=False) if held is not None else _extract(lake, contract, source, table, ledger, day, run)
+
+    return replanned(f"{contract.name}: the extraction of {day}", attempt)
 
 
 def _held(contract: Contract, ledger: Ledger, day: str, run: str) -> Batch | None:

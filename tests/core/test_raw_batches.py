@@ -66,3 +66,15 @@ def test_a_halted_image_that_a_good_one_replaced_holds_nothing_back(events: str,
     mended = raw.extract(lake, contract, source, FIRST, run="good")
     assert gate.judge(lake, contract, FIRST).halted == ()
     assert ods.merge(lake, contract, FIRST).complete_through == mended.batch.complete_through
+
+
+def test_rules_that_are_taken_back_judge_again(events: str, lake: Lake) -> None:
+    loose = replace(EVENTS, capture=SNAPSHOT, rules_version="loose")
+    strict = replace(loose, rules_version="strict", rules=(Rule("first", Metric.EXPRESSION, OnFailure.QUARANTINE, expression="c0 < 2"),))
+    raw.extract(lake, loose, source_of(events), FIRST, run="one")
+    seen = []
+    for contract in (loose, strict, loose):
+        gate.judge(lake, contract, FIRST)
+        ods.merge(lake, contract, FIRST)
+        seen.append(lake.ods(contract).count())
+    assert seen == [2, 1, 2]
