@@ -13,7 +13,7 @@ INSTANCE = ("assets", "resources", "sensors")
 
 FLOORS = {
     **dict.fromkeys(("__init__", "contracts", "errors", "faults", "naming", "settings"), 0),
-    **dict.fromkeys(("catalog", "compute", "engines", "lake", "sources", "warehouse"), 1),
+    **dict.fromkeys(("aws", "catalog", "compute", "engines", "lake", "sources", "warehouse"), 1),
     **dict.fromkeys(("drift", "legacy", "publish", "quality", "reconcile", "zones"), 2),
     "jobs": 3,
     "orchestration": 4,

@@ -9,7 +9,7 @@ import pytest
 from tests.architecture.habits import Check, bare_asserts, engine_branches, environment_reads, found_habits, nameless_errors
 from tests.architecture.house import INSTANCE, LIBRARY, ROOT, sources
 
-READS_THE_ENVIRONMENT = {ROOT / "definitions.py", ROOT / LIBRARY / "settings.py"}
+READS_THE_ENVIRONMENT = {ROOT / "definitions.py", ROOT / LIBRARY / "settings" / "references.py"}
 EVERYWHERE = sources(ROOT, LIBRARY, *INSTANCE, "definitions.py")
 NAMELESS_PLACES = {"common", "factory", "helpers", "manager", "misc", "util", "utils"}
 

@@ -19,10 +19,11 @@ def normal(requirement: str) -> str:
 
 
 def groups() -> dict[str, list[str]]:
-    """Requirements of the core, the extra `local` and the dependency groups."""
+    """Requirements of the core, the extras that the tests use, and the dependency groups."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project = declared["project"]
-    found = {"core": project["dependencies"], "local": project["optional-dependencies"]["local"], **declared["dependency-groups"]}
+    extras = project["optional-dependencies"]
+    found = {"core": project["dependencies"], **{n: extras[n] for n in ("local", "spark", "aws", "job")}, **declared["dependency-groups"]}
     return {name: [line for line in lines if isinstance(line, str)] for name, lines in cast(dict[str, list[object]], found).items()}
 
 

@@ -41,7 +41,7 @@ def test_environment_holds_the_bindings(tmp_path: Path) -> None:
 
 
 def test_lake_may_be_a_uri_and_publish_may_be_left_out(tmp_path: Path) -> None:
-    text = LOCAL.replace(".lakehouse/lake", "'s3://bucket/lake'").split("publish")[0]
+    text = LOCAL.replace(".lakehouse/lake", "'s3://bucket/lake/'").split("publish")[0] + "aws: {region: eu-central-1}\n"
     local = load_environment(project(tmp_path, text), "local")
     assert (local.lake.root, local.publish) == ("s3://bucket/lake", {})
 
@@ -115,3 +115,46 @@ def test_secret_in_the_wrong_place_is_not_repeated(tmp_path: Path, uri: str) -> 
     (found,) = problems(tmp_path, LOCAL.replace("{env: ERP_URI}", uri))
     assert found.startswith("4: ")
     assert "hunter2" not in found
+
+
+AWS = """\
+lake: {root: s3://bucket/lake, kms_key: alias/lake, storage_class: {raw: INTELLIGENT_TIERING}}
+partitions: {start: 2026-11-01, time_zone: America/New_York}
+connections: {}
+aws: {region: eu-central-1, endpoint: {env: STAND_INS}}
+catalog: {prefix: lakehouse}
+athena: {workgroup: lakehouse, results: s3://bucket/athena}
+landing: {queue: {env: LANDED}}
+compute:
+  distributed_from_mb: 20000
+  distributed: emr_serverless
+  artifacts: s3://bucket/artifacts
+  emr_serverless: {application: 00f1, role: 'arn:aws:iam::123456789012:role/job'}
+"""
+
+
+def test_an_environment_on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = load_environment(project(tmp_path, AWS), "local")
+    store = cloud.lake.store
+    assert store is not None
+    assert (store.region, store.kms_key, store.storage_class) == ("eu-central-1", "alias/lake", {"raw": "INTELLIGENT_TIERING"})
+    assert cloud.compute.emr_serverless is not None
+    assert (cloud.compute.emr_serverless.release, cloud.compute.distributed) == ("emr-7.12.0", "emr_serverless")
+    monkeypatch.setenv("STAND_INS", "http://stand-in")
+    assert store.address == "http://stand-in"
+
+
+@pytest.mark.parametrize(("right", "wrong", "said"), [
+    ("emr-7.12.0", "emr-7.11.0", "is not a release that can be used"),
+    ("distributed_from_mb: 20000\n  ", "", "distributed and distributed_from_mb belong together"),
+    ("  artifacts: s3://bucket/artifacts\n", "", "jobs need artifacts"),
+    ("aws: {region: eu-central-1, endpoint: {env: STAND_INS}}\n", "", "the environment must say which region"),
+    ("results: s3://bucket/athena", "results: /tmp/athena", "is not an S3 address"),
+    ("INTELLIGENT_TIERING", "GLACIER", "GLACIER_IR"),
+    ("s3://bucket/lake,", "lake,", "must be on S3"),
+])  # fmt: skip
+def test_a_mistake_about_aws_is_told(tmp_path: Path, right: str, wrong: str, said: str) -> None:
+    text = AWS.replace("00f1,", "00f1, release: emr-7.12.0,")
+    assert right in text
+    found = problems(tmp_path, text.replace(right, wrong, 1))
+    assert any(said in problem for problem in found), found

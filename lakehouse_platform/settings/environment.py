@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib
-import os
-import re
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -22,10 +17,24 @@ from lakehouse_platform.contracts.nodes import Node
 from lakehouse_platform.contracts.problems import Findings, Problem
 from lakehouse_platform.contracts.strict import Closed, read_model
 from lakehouse_platform.errors import ContractError, SettingsError, UnknownName, did_you_mean
+from lakehouse_platform.naming import Zone as LakeZone
 from lakehouse_platform.naming import check_name
+from lakehouse_platform.settings.cloud import (
+    AthenaBlock,
+    Aws,
+    AwsBlock,
+    CatalogBlock,
+    ComputeBlock,
+    LandingBlock,
+    ObjectStore,
+    StorageClass,
+)
+from lakehouse_platform.settings.references import Reference, ReferenceBlock, reference_of
 
 FOLDER = "resources"
 """Folder of a project with one file an environment."""
+IN_PROCESS = ComputeBlock()
+"""Nothing but this process runs steps."""
 
 
 class SettingsErrors(SettingsError):
@@ -37,63 +46,13 @@ class SettingsErrors(SettingsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """Where a secret is to be had; never the secret itself."""
-
-    kind: Literal["env", "file", "call"]
-    target: str
-    """Name of an environment variable, path of a file (relative to the project), or `module:function`."""
-    project: Path
-    place: str
-    """File and line that hold the reference."""
-
-    def __repr__(self) -> str:
-        return f"Reference({self.kind}: {self.target})"
-
-    def resolve(self) -> str:
-        """The value. Raises SettingsError where it is not to be had."""
-        value = {"env": self._variable, "file": self._content, "call": self._result}[self.kind]()
-        if not value:
-            raise self._error(f"{self.kind} {self.target} gives nothing. It must give a text.")
-        return value
-
-    def _variable(self) -> str | None:
-        if self.target not in os.environ:
-            raise self._error(f"the environment variable {self.target} is not set. Set it, or refer to a file or a call.")
-        return os.environ[self.target]
-
-    def _content(self) -> str:
-        try:
-            return (self.project / self.target).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise self._error(f"the file {self.target} cannot be read: {type(error).__name__}.") from error
-
-    def _result(self) -> str | None:
-        value = load_function(self.project, self.target, self.place)()
-        return value if isinstance(value, str) else None
-
-    def _error(self, message: str) -> SettingsError:
-        return SettingsError(f"{self.place}: {message}")
-
-
-def load_function(project: Path, target: str, place: str) -> Callable[..., object]:
-    """The project's function `module:function`, which `place` refers to. Raises SettingsError where there is none."""
-    module, _, function = target.partition(":")
-    if str(project) not in sys.path:
-        sys.path.insert(0, str(project))
-    try:
-        found: Callable[..., object] = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise SettingsError(f"{place}: {target} cannot be called: {error}.") from error
-    return found
-
-
-@dataclass(frozen=True, slots=True)
 class LakeSettings:
     """Where the lake is."""
 
     root: str
-    """Absolute path, or a URI as it was written."""
+    """Absolute path, or a URI as it was written, without a trailing slash."""
+    store: ObjectStore | None = None
+    """How its objects are reached; None for folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +100,13 @@ class Environment:
     """By name of the destination; `domo` is the only one."""
     demo: str | None = None
     """`module:function` of the instance that opens the business which `lakehouse demo` plays."""
+    aws: Aws | None = None
+    catalog: CatalogBlock | None = None
+    """None: no table is registered anywhere."""
+    athena: AthenaBlock | None = None
+    compute: ComputeBlock = IN_PROCESS
+    landing: Reference | None = None
+    """URL of the queue that says which files have landed."""
 
     def connection(self, name: str) -> Connection:
         """The connection called `name`. Raises UnknownName where there is none."""
@@ -198,34 +164,10 @@ def _day(value: object) -> object:
         raise ValueError(f'"{value}" is not a day. Write it as 2026-11-01.') from None
 
 
-def _spelled(pattern: str, what: str, value: object) -> object:
-    # A secret that was put here by mistake must not get into the message.
-    if not isinstance(value, str) or not re.fullmatch(pattern, value):
-        raise ValueError(f"what stands here is not {what}. A reference says where the secret is, never the secret.")
-    return value
-
-
 Text = Annotated[str, Field(min_length=1)]
 Zone = Annotated[str, BeforeValidator(_zone)]
 Day = Annotated[dt.date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 Name = Annotated[str, AfterValidator(_name)]
-
-
-class ReferenceBlock(Closed):
-    """Exactly one way to a secret."""
-
-    env: Annotated[str, BeforeValidator(partial(_spelled, r"[A-Za-z_]\w*", "the name of an environment variable"))] | None = None
-    """Name of an environment variable."""
-    file: Text | None = None
-    """Path of a file, relative to the project."""
-    call: Annotated[str, BeforeValidator(partial(_spelled, r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", "module:function"))] | None = None
-    """`module:function`; the function takes nothing and gives a text."""
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> ReferenceBlock:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("a reference is exactly one of env, file and call.")
-        return self
 
 
 class LakeBlock(Closed):
@@ -233,6 +175,10 @@ class LakeBlock(Closed):
 
     root: Text
     """Relative to the project, absolute, or a URI."""
+    kms_key: Text | None = None
+    """ARN of the key that objects are encrypted with (SSE-KMS); the bucket's default without."""
+    storage_class: dict[Annotated[LakeZone, Field(strict=False)], StorageClass] = Field(default={})
+    """Storage class of a zone's objects."""
 
 
 class PartitionsBlock(Closed):
@@ -272,26 +218,48 @@ class EnvironmentFile(Closed):
     publish: PublishBlock = PublishBlock()
     demo: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] | None = None
     """`module:function` that opens the business which `lakehouse demo` plays."""
+    aws: AwsBlock | None = None
+    catalog: CatalogBlock | None = None
+    athena: AthenaBlock | None = None
+    compute: ComputeBlock = ComputeBlock()
+    landing: LandingBlock | None = None
+
+    @model_validator(mode="after")
+    def _on_aws(self) -> EnvironmentFile:
+        on_s3 = self.lake.root.startswith("s3://")
+        needing = [n for n in ("catalog", "athena", "landing") if getattr(self, n)] + (["a lake on S3"] if on_s3 else [])
+        if needing and self.aws is None:
+            raise ValueError(f"{', '.join(needing)}: the environment must say which region. Add `aws: {{region: …}}`.")
+        jobs = [n for n in ("emr_serverless", "glue") if getattr(self.compute, n)]
+        if (jobs or self.catalog or self.athena) and not on_s3:
+            raise ValueError(f"{', '.join(jobs) or 'the catalog'} cannot see a folder of this machine: lake.root must be on S3.")
+        if not on_s3 and (self.lake.kms_key or self.lake.storage_class):
+            raise ValueError("kms_key and storage_class are about objects on S3, and the lake is a folder.")
+        return self
 
 
 def _environment(read: EnvironmentFile, node: Node, file: Path, project: Path) -> Environment:
+    def reference(block: ReferenceBlock, *path: str) -> Reference:
+        return reference_of(block, node.find(path), project)
+
     connections = {
-        name: Connection(name, block.kind, _reference(block.uri, node.find(("connections", name, "uri")), project), block.time_zone)
+        name: Connection(name, block.kind, reference(block.uri, "connections", name, "uri"), block.time_zone)
         for name, block in read.connections.items()
     }
-    domo = read.publish.domo
-    root = read.lake.root
+    domo, block = read.publish.domo, read.aws
+    endpoint = reference(block.endpoint, "aws", "endpoint") if block is not None and block.endpoint is not None else None
+    aws = Aws(block.region, endpoint) if block is not None else None
     return Environment(
-        name=file.stem, path=file, project=project, lake=LakeSettings(root if "://" in root else str(project / root)),
+        name=file.stem, path=file, project=project, lake=_lake(read.lake, aws, project),
         partitions=PartitionSettings(read.partitions.start, read.partitions.time_zone), connections=connections,
         publish={"domo": Destination(domo.kind, project / domo.path)} if domo is not None else {}, demo=read.demo,
+        aws=aws, catalog=read.catalog, athena=read.athena, compute=read.compute,
+        landing=reference(read.landing.queue, "landing", "queue") if read.landing is not None else None,
     )  # fmt: skip
 
 
-def _reference(block: ReferenceBlock, node: Node, project: Path) -> Reference:
-    place = f"{node.file.as_posix()}:{node.place}"
-    if block.env is not None:
-        return Reference("env", block.env, project, place)
-    if block.file is not None:
-        return Reference("file", block.file, project, place)
-    return Reference("call", block.call or "", project, place)
+def _lake(block: LakeBlock, aws: Aws | None, project: Path) -> LakeSettings:
+    if "://" not in block.root:
+        return LakeSettings(str(project / block.root))
+    store = ObjectStore(aws.region, aws.endpoint, block.kms_key, {str(z): c for z, c in block.storage_class.items()}) if aws else None
+    return LakeSettings(block.root.rstrip("/"), store)

@@ -1,0 +1,1 @@
+"""Where steps run when this process is too small for them."""
