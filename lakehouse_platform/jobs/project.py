@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lakehouse_platform import contracts
 from lakehouse_platform.contracts.contract import Contract
@@ -14,6 +15,10 @@ from lakehouse_platform.publish.destination import Destination
 from lakehouse_platform.settings import Environment, load_environment
 from lakehouse_platform.sources.base import Source
 from lakehouse_platform.zones.lake import Lake
+
+if TYPE_CHECKING:
+    from lakehouse_platform.aws.base import Account
+    from lakehouse_platform.engines.base import Engine
 
 STATE = ".lakehouse"
 """Folder of a project for what it makes and nobody commits."""
@@ -28,11 +33,19 @@ class Project:
     folder: Path
     """Absolute."""
     environment_name: str
+    engine: Engine | None = None
+    """Reads and writes the lake; Polars where nothing is given."""
 
     @classmethod
     def open(cls, folder: Path, environment: str = "local") -> Project:
         """The project in `folder`; nothing is read yet."""
         return cls(folder.absolute(), environment)
+
+    def on(self, engine: Engine) -> Project:
+        """The same project, its lake on another engine."""
+        found = Project(self.folder, self.environment_name, engine)
+        found.__dict__.update({name: value for name, value in self.__dict__.items() if name in ("contracts", "environment")})
+        return found
 
     @cached_property
     def contracts(self) -> tuple[Contract, ...]:
@@ -46,10 +59,21 @@ class Project:
 
     @cached_property
     def lake(self) -> Lake:
-        """The lake, on this machine's engine."""
+        """The lake, on the project's engine."""
+        if self.engine is not None:
+            return Lake(self.environment.lake.root, self.engine)
         from lakehouse_platform.engines.polars import PolarsEngine
 
         return Lake(self.environment.lake.root, PolarsEngine())
+
+    @cached_property
+    def account(self) -> Account:
+        """The environment's AWS account. Raises SettingsError where it names none."""
+        from lakehouse_platform.aws.base import Account
+
+        if self.environment.aws is None:
+            raise SettingsError(f"{self.environment.path}: it is not said where AWS is. Add `aws: {{region: …}}`.")
+        return Account(self.environment.aws)
 
     @cached_property
     def destination(self) -> Destination:
