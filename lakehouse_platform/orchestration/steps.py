@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
@@ -16,6 +17,15 @@ RETRIES = 3
 """Of a step that failed for a reason that may pass."""
 FIRST_WAIT = 2
 """Seconds before the first retry; each further one waits twice as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of the business days of a run."""
+
+    done: dict[str, Outcome] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Why, for days that cannot succeed by being tried again; a halted day is among the done ones too."""
 
 
 def check_spec(key: dg.AssetKey, spec: CheckSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetCheckSpec:
@@ -32,34 +42,44 @@ def root_run(context: dg.AssetExecutionContext) -> str:
 def run_days(
     context: dg.AssetExecutionContext, key: dg.AssetKey, step: Callable[[str], Outcome], lineage: dg.TableColumnLineage | None
 ) -> Iterator[Event]:
-    """Run `step` for each business day of the run. A day that fails does not keep the others from being committed."""
-    done, failed = _attempt(context, step)
-    committed = {day: run_metadata(outcome, lineage) for day, outcome in done.items() if outcome.halted is None}
-    if failed:
+    """Run `step` for each business day of the run, in this process."""
+    yield from report(context, key, lambda days: attempt(step, days), lineage)
+
+
+def report(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, work: Callable[[Sequence[str]], Attempt], lineage: dg.TableColumnLineage | None
+) -> Iterator[Event]:
+    """Do the `work` of the run's business days. A day that fails does not keep the others from being committed."""
+    try:
+        tried = work(sorted(context.partition_keys))
+    except TransientError as error:
+        raise retry(context, error) from error
+    except TerminalError as error:
+        raise failure(dict.fromkeys(sorted(context.partition_keys), str(error))) from error
+    committed = {day: run_metadata(outcome, lineage) for day, outcome in tried.done.items() if outcome.halted is None}
+    if tried.failed:
         yield from (dg.AssetMaterialization(key, partition=day, metadata=metadata) for day, metadata in committed.items())
-        yield from evaluations(context.instance, key, done)
-        raise failure(failed)
+        yield from evaluations(context.instance, key, tried.done)
+        raise failure(tried.failed)
     for day, metadata in committed.items():
         context.add_asset_metadata(metadata, asset_key=key, partition_key=day)
     yield dg.MaterializeResult(asset_key=key)
-    yield from evaluations(context.instance, key, done)
+    yield from evaluations(context.instance, key, tried.done)
     yield from (dg.Output(None, name) for name in context.assets_def.check_specs_by_output_name)
 
 
-def _attempt(context: dg.AssetExecutionContext, step: Callable[[str], Outcome]) -> tuple[dict[str, Outcome], dict[str, str]]:
-    done: dict[str, Outcome] = {}
-    failed: dict[str, str] = {}
-    for day in sorted(context.partition_keys):
+def attempt(step: Callable[[str], Outcome], days: Sequence[str]) -> Attempt:
+    """Run `step` for each day, one after the other. Raises TransientError where trying again may help."""
+    tried = Attempt()
+    for day in days:
         try:
-            done[day] = step(day)
-        except TransientError as error:
-            raise retry(context, error) from error
+            tried.done[day] = step(day)
         except TerminalError as error:
-            failed[day] = str(error)
+            tried.failed[day] = str(error)
             continue
-        if done[day].halted is not None:
-            failed[day] = str(done[day].halted)
-    return done, failed
+        if tried.done[day].halted is not None:
+            tried.failed[day] = str(tried.done[day].halted)
+    return tried
 
 
 def retry(context: dg.AssetExecutionContext, error: TransientError) -> dg.RetryRequested:
