@@ -50,6 +50,15 @@ class MergeFigures:
     deleted: int
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A table's columns, as its log has them."""
+
+    schema: str
+    """Delta's own JSON: `{"type":"struct","fields":[{"name":"id","type":"long",…}]}`."""
+    partition_by: tuple[str, ...]
+
+
 class Table(Protocol):
     """A Delta table at one version. Commits are made against that version and raise CommitConflict if they cannot be."""
 
@@ -59,6 +68,9 @@ class Table(Protocol):
     @property
     def version(self) -> int:
         """The Delta version."""
+    @property
+    def shape(self) -> Shape:
+        """Its columns; reads no data."""
     def transaction(self, application: str) -> int | None:
         """Version last committed by a Delta transaction's application, None when it never was."""
     def scan(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> nw.LazyFrame[Any]:

@@ -14,7 +14,7 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from lakehouse_platform import faults
 from lakehouse_platform.contracts.types import Kind, LakeType
 from lakehouse_platform.engines import casts
-from lakehouse_platform.engines.base import Commit, MergeFigures, TableSpec
+from lakehouse_platform.engines.base import Commit, MergeFigures, Shape, TableSpec
 from lakehouse_platform.errors import CommitConflict, UnknownName
 
 WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=122_880)
@@ -67,6 +67,11 @@ class PolarsTable:
     def version(self) -> int:
         """Delta version that this handle reads and commits against."""
         return self._delta.version()
+
+    @property
+    def shape(self) -> Shape:
+        """Columns of this version."""
+        return Shape(self._delta.schema().to_json(), tuple(self._delta.metadata().partition_columns))
 
     def transaction(self, application: str) -> int | None:
         """Version last committed by a Delta transaction's application."""
