@@ -51,6 +51,11 @@ def catalog_database(prefix: str, domain: str) -> str:
     return f"{prefix}_{domain}"
 
 
+def audit_database(prefix: str, domain: str) -> str:
+    """Glue database that a crawler writes what it finds of a domain's Raw tables into, and the crawler's own name."""
+    return f"{prefix}_audit_{domain}"
+
+
 def catalog_table(zone: str, table: str) -> str:
     """Glue table: `<zone>_<table>`."""
     return f"{zone}_{table}"

@@ -9,6 +9,7 @@ import dagster as dg
 from dagster._core.definitions.metadata import RawMetadataValue
 
 from lakehouse_platform import naming
+from lakehouse_platform.contracts import glossary
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.contracts.types import LakeType
 from lakehouse_platform.jobs.steps import Figure, Outcome
@@ -17,22 +18,6 @@ from lakehouse_platform.zones import rows
 
 UPSTREAM = {Zone.ODS: Zone.RAW, Zone.HDS: Zone.ODS}
 _COLUMNS = {Zone.RAW: rows.raw_columns, Zone.ODS: rows.ods_columns, Zone.HDS: rows.hds_columns}
-_AUDIT = {
-    "valid_from": "When the version became true.", "valid_to": "When it ceased to be true; NULL while it is.",
-    "is_current": "Whether the version is the key's open one.", "_op": "upsert, delete, or present: a full image has the key.",
-    "_seq": "Order of a key's changes at the source.", "_snapshot": "Whether the row is part of a full image.",
-    "_seen_at": "When the source was seen to say so.", "_effective_at": "When it became true at the source.",
-    "_hash": "Fingerprint of the contract's columns.", "_clamp": "The latest time of the changes that the version is made of.",
-    "_batch_id": "Batch in Raw that the row comes from.", "_row": "Number of the row in its batch.",
-    "_parked": "JSON of what the contract does not declare or cannot hold.", "_kind": "change, or batch: a batch's header row.",
-    "_partition": "Business day that the batch was extracted for.", "_header": "JSON of what the batch says of itself.",
-}
-_SAYS = {
-    Zone.RAW: "Every change that was extracted, as the source had it; nothing is ever changed here.",
-    Zone.ODS: "What is so now: one row for each key, the last that the gate let through.",
-    Zone.HDS: "What was so, and when: every version of each key, from valid_from to valid_to.",
-    Zone.CURATED: "A mart, built by dbt from ODS and HDS.",
-}
 
 
 def key_of(zone: str, contract: Contract) -> dg.AssetKey:
@@ -67,7 +52,7 @@ def source_schema_of(contract: Contract) -> dg.TableSchema:
 def _column(contract: Contract, name: str, kind: str) -> dg.TableColumn:
     column = next((c for c in contract.columns if c.name == name), None)
     if column is None:
-        return dg.TableColumn(name, kind, _AUDIT.get(name))
+        return dg.TableColumn(name, kind, glossary.COLUMNS.get(name))
     in_key = name in contract.key
     constraints = dg.TableColumnConstraints(nullable=not (column.required or in_key), other=["key"] if in_key else [])
     tags = {"classification": column.classification} if column.classification else None
@@ -85,7 +70,7 @@ def lineage_of(zone: str, contract: Contract) -> dg.TableColumnLineage:
 
 def description_of(zone: Zone, contract: Contract) -> str:
     """What the table is about, and what the zone makes of it; the same table lies in several."""
-    says = _SAYS[zone] if contract.key or zone is not Zone.ODS else "What is so now: the newest full image, for the table has no key."
+    says = glossary.zone_meaning(zone, contract)
     return f"{contract.description}\n\n**{zone.value.upper()}:** {says}" if contract.description else says
 
 
