@@ -77,6 +77,8 @@ class Table(Protocol):
         """The table's rows; `partitions` prunes by partition values."""
     def count(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> int:
         """Number of rows, by the log's own figures where it has them."""
+    def size(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> int:
+        """Bytes of the files that hold the rows, by the log; nothing of the data is read."""
     def append(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
         """Add rows in one commit, streaming."""
     def merge(self, changes: nw.LazyFrame[Any], *, key: Sequence[str], commit: Commit, bounded: bool = True) -> MergeFigures:

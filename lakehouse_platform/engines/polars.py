@@ -88,12 +88,19 @@ class PolarsTable:
 
     def count(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> int:
         """Number of rows of this version, from the log; files without a figure are counted themselves."""
-        files = pa.table(self._delta.get_add_actions(flatten=True)).to_pylist()
-        wanted = {f"partition.{name}": values for name, values in (partitions or {}).items()}
-        kept = [f["num_records"] for f in files if all(str(f[n]).lower() in map(str.lower, values) for n, values in wanted.items())]
+        kept = [file["num_records"] for file in self._files(partitions)]
         if None in kept:
             return int(cast("pl.LazyFrame", nw.to_native(self.scan(partitions=partitions))).select(pl.len()).collect().item())
         return sum(kept)
+
+    def size(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> int:
+        """Bytes of this version's files, from the log."""
+        return sum(file["size_bytes"] for file in self._files(partitions))
+
+    def _files(self, partitions: Mapping[str, Sequence[str]] | None) -> list[dict[str, Any]]:
+        files = pa.table(self._delta.get_add_actions(flatten=True)).to_pylist()
+        wanted = {f"partition.{name}": {v.lower() for v in values} for name, values in (partitions or {}).items()}
+        return [f for f in files if all(str(f[name]).lower() in values for name, values in wanted.items())]
 
     def _scan(self) -> pl.LazyFrame:
         """Polars takes delta-rs's escaped addresses literally, so a folder with a space in its name is read through Arrow."""
