@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lakehouse_platform.aws.base import Account
 
@@ -61,13 +61,33 @@ class JobFolder:
                 return None
             raise
 
+    def tell(self, generation: int, text: str) -> str:
+        """Leave what the job is told by its orchestrator. Returns the key."""
+        key = f"{self.prefix}/context-{generation}.json"
+        self._s3.put_object(Bucket=self.bucket, Key=key, Body=text.encode())
+        return key
+
     def messages_prefix(self, generation: int) -> str:
-        """Key under which the job's messages are."""
+        """Key under which the job's messages are: `1.json`, `2.json`, …, one written after the other."""
         return f"{self.prefix}/messages-{generation}"
 
-    def context_key(self, generation: int) -> str:
-        """Key of what the job is told by the orchestrator."""
-        return f"{self.prefix}/context-{generation}.json"
+    def message(self, generation: int, number: int) -> str | None:
+        """A file of messages; None while it is not there, or S3 does not answer."""
+        try:
+            found = self._s3.get_object(Bucket=self.bucket, Key=f"{self.messages_prefix(generation)}/{number}.json")
+            return found["Body"].read().decode()
+        except (BotoCoreError, ClientError):
+            return None
+
+    def newest_message(self, generation: int) -> int:
+        """Number of the newest file of messages, 0 while there is none."""
+        prefix = f"{self.messages_prefix(generation)}/"
+        try:
+            pages = list(self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix))
+        except (BotoCoreError, ClientError):
+            return 0
+        keys = (found["Key"] for page in pages for found in page.get("Contents", []))
+        return max((int(key.removeprefix(prefix).removesuffix(".json")) for key in keys), default=0)
 
     def forget(self, generation: int) -> None:
         """Remove the conversation with a job that has ended; its record and result stay."""
@@ -75,7 +95,7 @@ class JobFolder:
         for page in pages:
             for found in page.get("Contents", []):
                 self._s3.delete_object(Bucket=self.bucket, Key=found["Key"])
-        self._s3.delete_object(Bucket=self.bucket, Key=self.context_key(generation))
+        self._s3.delete_object(Bucket=self.bucket, Key=f"{self.prefix}/context-{generation}.json")
 
     @property
     def _s3(self) -> S3Client:
