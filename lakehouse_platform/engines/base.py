@@ -97,8 +97,11 @@ class Engine(Protocol):
 
     def exists(self, uri: str) -> bool:
         """Whether there is a table."""
-    def create(self, spec: TableSpec) -> None:
-        """Create the table where there is none; adds columns of `spec` that an existing one lacks."""
+    def create(self, spec: TableSpec) -> Table:
+        """The table's newest version; it is made where there is none, and given the columns of `spec` that it lacks.
+
+        A table that is as it should be is opened once and asked for nothing else.
+        """
     def open(self, uri: str) -> Table:
         """Newest version. Raises UnknownName where there is no table."""
     def schema(self, columns: Mapping[str, LakeType]) -> pa.Schema:

@@ -197,27 +197,32 @@ class PolarsEngine:
         """Whether there is a Delta table at `uri`."""
         return DeltaTable.is_deltatable(uri, self._storage)
 
-    def create(self, spec: TableSpec) -> None:
-        """Create the table where there is none; add the columns that an existing one lacks."""
-        schema = arrow_schema(spec.schema)
-        if self.exists(spec.uri):
-            self._widen(DeltaTable(spec.uri, storage_options=self._storage), schema)
-            return
+    def create(self, spec: TableSpec) -> PolarsTable:
+        """The table's newest version; it is made where there is none, and given the columns of `spec` that it lacks."""
+        schema = Schema.from_arrow(arrow_schema(spec.schema))
+        try:
+            delta = DeltaTable(spec.uri, storage_options=self._storage)
+        except TableNotFoundError:
+            delta = self._created(spec, schema)
+        return PolarsTable(self._widened(delta, schema))
+
+    def _created(self, spec: TableSpec, schema: Schema) -> DeltaTable:
         faults.reach("create.before")
-        DeltaTable.create(
-            spec.uri, schema=Schema.from_arrow(schema), mode="ignore", partition_by=list(spec.partition_by) or None,
+        delta = DeltaTable.create(
+            spec.uri, schema=schema, mode="ignore", partition_by=list(spec.partition_by) or None,
             description=spec.comment or None, configuration=_properties(spec), storage_options=self._storage,
         )
         faults.reach("create.after")
+        return delta
 
-    def _widen(self, delta: DeltaTable, schema: pa.Schema) -> None:
+    def _widened(self, delta: DeltaTable, schema: Schema) -> DeltaTable:
         held = {f.name for f in delta.schema().fields}
-        missing: list[Field] = [f for f in Schema.from_arrow(schema).fields if f.name not in held]
-        if not missing:
-            return
-        faults.reach("widen.before")
-        delta.alter.add_columns(missing)
-        faults.reach("widen.after")
+        missing: list[Field] = [f for f in schema.fields if f.name not in held]
+        if missing:
+            faults.reach("widen.before")
+            delta.alter.add_columns(missing)
+            faults.reach("widen.after")
+        return delta
 
     def open(self, uri: str) -> PolarsTable:
         """The table's newest version. Raises UnknownName where there is none."""

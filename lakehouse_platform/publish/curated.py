@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from lakehouse_platform.contracts.contract import Contract, Metric, OnFailure, Rule
 from lakehouse_platform.engines.base import Commit, Engine, TableSpec
-from lakehouse_platform.errors import TerminalError
+from lakehouse_platform.errors import TerminalError, UnknownName
 from lakehouse_platform.lake.scratch import Scratch
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.quality.rules import RuleResult, evaluated, flag, rules_of
@@ -125,9 +125,10 @@ def _out_of_bounds(rule: Rule, count: int) -> int:
 def _publish(lake: Lake, scratch: Scratch, contract: Contract, results: tuple[RuleResult, ...]) -> PublishedMart:
     schema, table = _place(contract)
     uri, columns = lake.uri(Zone.CURATED, contract), declared(contract)
-    if not lake.engine.exists(uri):
-        lake.engine.create(TableSpec(uri, columns, statistics=prunable(contract), comment=contract.description))
-    held = lake.engine.open(uri)
+    try:
+        held = lake.engine.open(uri)
+    except UnknownName:
+        held = lake.engine.create(TableSpec(uri, columns, statistics=prunable(contract), comment=contract.description))
     content = _fingerprint(lake.engine.schema(columns), scratch.content(schema, table))
     rows = scratch.count(schema, table)
     if held.transaction(CONTENT) == content:

@@ -31,32 +31,28 @@ class Lake:
 
     def raw(self, contract: Contract) -> Table:
         """The Raw table, created or widened where needed."""
-        return self._ensure(TableSpec(
+        return self.engine.create(TableSpec(
             self.uri(Zone.RAW, contract), rows.raw_columns(contract), partition_by=("_kind", "_partition"),
             statistics=(*rows.prunable(contract), "_seq", "_row"), append_only=True, comment=contract.description,
         ))
 
     def gate(self, contract: Contract) -> Table:
         """The gate's ledger."""
-        return self._ensure(TableSpec(
+        return self.engine.create(TableSpec(
             self.gate_uri(contract), rows.gate_columns(), partition_by=("_kind", "_partition"),
             statistics=("judgement", "_row"), append_only=True, comment=f"Gate ledger of {contract.name}",
         ))
 
     def ods(self, contract: Contract) -> Table:
         """The ODS table."""
-        return self._ensure(TableSpec(
+        return self.engine.create(TableSpec(
             self.uri(Zone.ODS, contract), rows.ods_columns(contract), statistics=(*rows.prunable(contract), "_seq"),
             comment=contract.description,
         ))
 
     def hds(self, contract: Contract) -> Table:
         """The HDS table: open versions in one partition, closed ones in the other."""
-        return self._ensure(TableSpec(
+        return self.engine.create(TableSpec(
             self.uri(Zone.HDS, contract), rows.hds_columns(contract), partition_by=("is_current",),
             statistics=(*rows.prunable(contract), "_seq"), comment=contract.description,
         ))
-
-    def _ensure(self, spec: TableSpec) -> Table:
-        self.engine.create(spec)
-        return self.engine.open(spec.uri)
