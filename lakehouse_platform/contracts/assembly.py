@@ -8,7 +8,7 @@ from pathlib import Path
 from lakehouse_platform.contracts.block import LakehouseBlock
 from lakehouse_platform.contracts.capture import read_capture, read_source
 from lakehouse_platform.contracts.columns import Columns, read_columns
-from lakehouse_platform.contracts.contract import CaptureSpec, Contract, Drift, Publication, Rule, SourceTable
+from lakehouse_platform.contracts.contract import CaptureSpec, Contract, Drift, Publication, Rule, ScanBudget, SourceTable
 from lakehouse_platform.contracts.fingerprints import digest, rules_version_of, shape_of
 from lakehouse_platform.contracts.merge import BLOCK, block, block_entry
 from lakehouse_platform.contracts.nodes import Node
@@ -18,6 +18,9 @@ from lakehouse_platform.contracts.rules import read_rules
 from lakehouse_platform.contracts.standard import check_standard
 from lakehouse_platform.contracts.steps import read_steps
 from lakehouse_platform.contracts.strict import read_model
+
+MEGABYTE = 1_000_000
+"""As Athena counts them."""
 
 
 def check_defaults(defaults: Node, findings: Findings) -> None:
@@ -48,7 +51,7 @@ def assemble(document: Node, file: Path, findings: Findings) -> Contract | None:
         owner=owner, freshness=durations.get("freshness"), retention=durations.get("retention"), tags=tags, path=file,
         columns=columns, key=body.columns.key, source=body.source, model=body.block.model, capture=body.capture,
         keeps_history=_keeps_history(body), drift=body.block.drift or Drift.EVOLVE, rules=body.rules, steps=body.steps,
-        publication=_publication(body.block), fingerprint=digest(document.plain()),
+        publication=_publication(body.block), scan_budget=_scan_budget(body.block), fingerprint=digest(document.plain()),
         shape=shape_of(columns, body.columns.key, body.steps), rules_version=rules_version_of(columns, body.rules),
     )  # fmt: skip
 
@@ -116,3 +119,8 @@ def _keeps_history(body: _Body) -> bool:
 def _publication(read: LakehouseBlock) -> Publication | None:
     domo = read.domo
     return Publication(domo.dataset, domo.description, tuple(domo.tags)) if domo is not None else None
+
+
+def _scan_budget(read: LakehouseBlock) -> ScanBudget | None:
+    athena = read.athena
+    return ScanBudget(athena.scan_budget_mb * MEGABYTE, athena.query) if athena is not None else None

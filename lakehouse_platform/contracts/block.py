@@ -88,6 +88,15 @@ class DomoBlock(Closed):
     tags: list[Text] = Field(default=[])
 
 
+class AthenaBlock(Closed):
+    """What Athena may read for a query that is typical of a mart."""
+
+    scan_budget_mb: Annotated[int, Field(ge=1)]
+    """Millions of bytes. Athena bills 10 at least."""
+    query: Text
+    """One SELECT; tables are `zone.domain.table`."""
+
+
 class LakehouseBlock(Closed):
     """What the standard has no word for."""
 
@@ -101,6 +110,7 @@ class LakehouseBlock(Closed):
     """evolve, if nothing is said."""
     steps: StepsBlock | None = None
     domo: DomoBlock | None = None
+    athena: AthenaBlock | None = None
 
 
 class Arguments(Closed):

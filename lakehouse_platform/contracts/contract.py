@@ -172,6 +172,15 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
+class ScanBudget:
+    """What Athena may read for a query that is typical of a mart."""
+
+    bytes: int
+    query: str
+    """One SELECT; tables are `zone.domain.table`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """One table: where it comes from, what it looks like, what it promises."""
 
@@ -207,6 +216,8 @@ class Contract:
     """sha256 of what decides how a raw row reads: columns, key, transforms, hatch."""
     rules_version: str
     """sha256 of the rules and required columns: what a gate's verdict depends on beside the rows."""
+    scan_budget: ScanBudget | None = None
+    """A mart's; None where none is declared."""
 
     @property
     def name(self) -> str:

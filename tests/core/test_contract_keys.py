@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_platform.contracts.block import CaptureBlock, DomoBlock, GuardBlock, LakehouseBlock, LogBlock, SourceBlock, StepsBlock
+from lakehouse_platform.contracts.block import (
+    AthenaBlock,
+    CaptureBlock,
+    DomoBlock,
+    GuardBlock,
+    LakehouseBlock,
+    LogBlock,
+    SourceBlock,
+    StepsBlock,
+)
 from lakehouse_platform.contracts.contract import (
     Capture,
     CaptureSpec,
@@ -17,6 +26,7 @@ from lakehouse_platform.contracts.contract import (
     OnFailure,
     Publication,
     Rule,
+    ScanBudget,
     SnapshotGuard,
     SourceTable,
 )
@@ -87,18 +97,24 @@ def test_domo_publishes_a_mart(tmp_path: Path) -> None:
     assert contract(tmp_path, document(block=MART)).publication == Publication("Orders", "All of them", ("sales", "daily"))
 
 
+def test_athena_bounds_what_a_mart_reads(tmp_path: Path) -> None:
+    block = "model: fct_orders\n      athena: {scan_budget_mb: 50, query: select 1}"
+    assert contract(tmp_path, document(block=block)).scan_budget == ScanBudget(50_000_000, "select 1")
+
+
 def test_no_key_of_the_block_is_without_a_test() -> None:
     known = {model.__name__: sorted(model.model_fields) for model in (
-        LakehouseBlock, SourceBlock, CaptureBlock, LogBlock, GuardBlock, StepsBlock, DomoBlock,
+        LakehouseBlock, SourceBlock, CaptureBlock, LogBlock, GuardBlock, StepsBlock, DomoBlock, AthenaBlock,
     )}  # fmt: skip
     assert known == {
-        "LakehouseBlock": ["capture", "domo", "drift", "history", "model", "source", "steps"],
+        "LakehouseBlock": ["athena", "capture", "domo", "drift", "history", "model", "source", "steps"],
         "SourceBlock": ["connection", "table"],
         "CaptureBlock": ["column", "deletes", "effective_at", "guard", "log", "mode"],
         "LogBlock": ["changed_at", "delete_values", "operation", "position", "table"],
         "GuardBlock": ["max_shrink", "min_rows"],
         "StepsBlock": ["extract", "standardise"],
         "DomoBlock": ["dataset", "description", "tags"],
+        "AthenaBlock": ["query", "scan_budget_mb"],
     }
 
 
