@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 STATE = ".lakehouse"
 """Folder of a project for what it makes and nobody commits."""
+LOCAL = "local"
+"""The environment of one machine."""
 INSTANCE = "dagster.yaml"
 """Configuration of the Dagster instance, in the project and in its home."""
 
@@ -37,7 +39,7 @@ class Project:
     """Reads and writes the lake; Polars where nothing is given."""
 
     @classmethod
-    def open(cls, folder: Path, environment: str = "local") -> Project:
+    def open(cls, folder: Path, environment: str = LOCAL) -> Project:
         """The project in `folder`; nothing is read yet."""
         return cls(folder.absolute(), environment)
 
@@ -97,8 +99,8 @@ class Project:
 
     @property
     def state(self) -> Path:
-        """Where what the project makes lies."""
-        return self.folder / STATE
+        """Where what the project makes lies; each environment but the local one has a folder of its own in it."""
+        return self.folder / STATE if self.environment_name == LOCAL else self.folder / STATE / self.environment_name
 
     @property
     def home(self) -> Path:
