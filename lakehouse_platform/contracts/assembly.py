@@ -8,7 +8,7 @@ from pathlib import Path
 from lakehouse_platform.contracts.block import LakehouseBlock
 from lakehouse_platform.contracts.capture import read_capture, read_source
 from lakehouse_platform.contracts.columns import Columns, read_columns
-from lakehouse_platform.contracts.contract import CaptureSpec, Contract, Drift, Publication, Rule, ScanBudget, SourceTable
+from lakehouse_platform.contracts.contract import CaptureSpec, Compute, Contract, Drift, Publication, Rule, ScanBudget, SourceTable
 from lakehouse_platform.contracts.fingerprints import digest, rules_version_of, shape_of
 from lakehouse_platform.contracts.merge import BLOCK, block, block_entry
 from lakehouse_platform.contracts.nodes import Node
@@ -18,6 +18,7 @@ from lakehouse_platform.contracts.rules import read_rules
 from lakehouse_platform.contracts.standard import check_standard
 from lakehouse_platform.contracts.steps import read_steps
 from lakehouse_platform.contracts.strict import read_model
+from lakehouse_platform.naming import Zone
 
 MEGABYTE = 1_000_000
 """As Athena counts them."""
@@ -51,7 +52,8 @@ def assemble(document: Node, file: Path, findings: Findings) -> Contract | None:
         owner=owner, freshness=durations.get("freshness"), retention=durations.get("retention"), tags=tags, path=file,
         columns=columns, key=body.columns.key, source=body.source, model=body.block.model, capture=body.capture,
         keeps_history=_keeps_history(body), drift=body.block.drift or Drift.EVOLVE, rules=body.rules, steps=body.steps,
-        publication=_publication(body.block), scan_budget=_scan_budget(body.block), fingerprint=digest(document.plain()),
+        publication=_publication(body.block), scan_budget=_scan_budget(body.block), compute=_compute(body.block),
+        fingerprint=digest(document.plain()),
         shape=shape_of(columns, body.columns.key, body.steps), rules_version=rules_version_of(columns, body.rules),
     )  # fmt: skip
 
@@ -75,6 +77,8 @@ def _read_body(table: Node, lakehouse: Node | None, file: Path, findings: Findin
         return None
     source = read_source(read, lakehouse, findings)
     capture = read_capture(read, lakehouse, columns, findings) if lakehouse.get("source") is not None else None
+    if read.compute is not None and mart and (said := lakehouse.find(("compute",))).file == file:
+        findings.add(said, '"compute" has no effect on a mart: dbt builds it. Take it out.')
     steps = read_steps(read.steps, lakehouse.find(("steps",)), file, findings)
     return _Body(read, columns, rules, source, capture, steps)
 
@@ -124,3 +128,9 @@ def _publication(read: LakehouseBlock) -> Publication | None:
 def _scan_budget(read: LakehouseBlock) -> ScanBudget | None:
     athena = read.athena
     return ScanBudget(athena.scan_budget_mb * MEGABYTE, athena.query) if athena is not None else None
+
+
+def _compute(read: LakehouseBlock) -> dict[Zone, Compute]:
+    said = read.compute
+    found = {Zone.ODS: said.ods, Zone.HDS: said.hds} if said is not None else {}
+    return {zone: compute for zone, compute in found.items() if compute is not None}

@@ -6,12 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from lakehouse_platform.contracts.contract import Capture, Drift
+from lakehouse_platform.contracts.contract import Capture, Compute, Drift
 from lakehouse_platform.contracts.strict import Closed
+from lakehouse_platform.errors import did_you_mean
 
 Mode = Annotated[Capture, Field(strict=False)]
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[list[Text], Field(min_length=1)]
+_WORD = {"enum": [str(compute) for compute in Compute]}
+_COMPUTE_SCHEMA = {"anyOf": [_WORD, {"type": "object", "properties": {"ods": _WORD, "hds": _WORD}, "additionalProperties": False}]}
 
 
 def _as_text(value: object) -> object:
@@ -97,6 +100,22 @@ class AthenaBlock(Closed):
     """One SELECT; tables are `zone.domain.table`."""
 
 
+class ZonesBlock(Closed):
+    """What the steps into each zone run on; by size where nothing is said. Extraction into Raw always runs in process."""
+
+    ods: Annotated[Compute, Field(strict=False)] | None = None
+    hds: Annotated[Compute, Field(strict=False)] | None = None
+
+
+def _of_all_zones(value: object) -> object:
+    """One word stands for all zones."""
+    if not isinstance(value, str):
+        return value
+    if value not in set(Compute):
+        raise ValueError(f'unknown compute "{value}". {did_you_mean(value, Compute)}')
+    return dict.fromkeys(ZonesBlock.model_fields, value)
+
+
 class LakehouseBlock(Closed):
     """What the standard has no word for."""
 
@@ -108,6 +127,8 @@ class LakehouseBlock(Closed):
     """scd2 where the table has a key, if nothing is said."""
     drift: Annotated[Drift, Field(strict=False)] | None = None
     """evolve, if nothing is said."""
+    compute: Annotated[ZonesBlock | None, BeforeValidator(_of_all_zones), WithJsonSchema(_COMPUTE_SCHEMA)] = None
+    """What the steps into ODS and HDS run on, where the environment has it; by size, if nothing is said."""
     steps: StepsBlock | None = None
     domo: DomoBlock | None = None
     athena: AthenaBlock | None = None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from lakehouse_platform.contracts.types import LakeType, PhysicalType
+from lakehouse_platform.naming import Zone
 
 
 class Capture(StrEnum):
@@ -21,6 +23,17 @@ class Capture(StrEnum):
     """Rows whose event time lies in the partition, and late ones; a past partition can be read again."""
     CHANGE_LOG = "change_log"
     """Every change, from a log table that the source's triggers write."""
+
+
+class Compute(StrEnum):
+    """Where a step runs."""
+
+    IN_PROCESS = "in_process"
+    """In the Dagster process, on Polars."""
+    SPARK = "spark"
+    """On this machine, on Spark."""
+    EMR_SERVERLESS = "emr_serverless"
+    GLUE = "glue"
 
 
 class Drift(StrEnum):
@@ -218,6 +231,8 @@ class Contract:
     """sha256 of the rules and required columns: what a gate's verdict depends on beside the rows."""
     scan_budget: ScanBudget | None = None
     """A mart's; None where none is declared."""
+    compute: Mapping[Zone, Compute] = field(default_factory=dict)
+    """What the steps into ODS and HDS run on, where the environment has it; by size where nothing is said."""
 
     @property
     def name(self) -> str:

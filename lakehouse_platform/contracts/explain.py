@@ -78,8 +78,13 @@ def derived_names(contract: Contract) -> dict[str, str]:
         names["Domo asset"] = "/".join(asset_key("domo", contract.domain, contract.table))
     names |= {"owner": contract.owner, "key": ", ".join(contract.key) or "none"}
     if contract.source is not None:
-        names |= {"history": "scd2" if contract.keeps_history else "none", "drift": str(contract.drift)}
+        names |= {"history": "scd2" if contract.keeps_history else "none", "drift": str(contract.drift), "compute": _compute(contract)}
     return names | {"fingerprint": contract.fingerprint, "shape": contract.shape, "rules version": contract.rules_version}
+
+
+def _compute(contract: Contract) -> str:
+    zones = [zone for zone in (Zone.ODS, Zone.HDS) if zone is Zone.ODS or contract.keeps_history]
+    return ", ".join(f"{zone} {contract.compute.get(zone, 'by size')}" for zone in zones)
 
 
 def _children(node: Node) -> list[tuple[str | int, Node]]:

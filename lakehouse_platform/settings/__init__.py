@@ -1,10 +1,10 @@
 """Environments: what a lakehouse is bound to where it runs."""
 
+from lakehouse_platform.contracts.contract import Compute
 from lakehouse_platform.settings.cloud import (
     AthenaBlock,
     Aws,
     CatalogBlock,
-    Compute,
     ComputeBlock,
     EmrServerlessBlock,
     GlueBlock,

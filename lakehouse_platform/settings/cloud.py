@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -22,17 +21,6 @@ LEAST_RELEASE = (7, 12, 0)
 """First EMR release whose Spark may write Delta tables under Lake Formation."""
 LEAST_GLUE = (5, 1)
 """First Glue version with the same Spark and Delta as that release."""
-
-
-class Compute(StrEnum):
-    """Where a step runs."""
-
-    IN_PROCESS = "in_process"
-    """In the Dagster process, on Polars."""
-    SPARK = "spark"
-    """On this machine, on Spark."""
-    EMR_SERVERLESS = "emr_serverless"
-    GLUE = "glue"
 
 
 def _object_uri(value: object) -> object:

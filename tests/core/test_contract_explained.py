@@ -46,6 +46,7 @@ def test_explanation_derives_the_names(folder: Path) -> None:
     assert derived["hds asset"] == "hds/sales/orders"
     assert derived["ods in SQL"] == "ods.sales.orders"
     assert (derived["history"], derived["drift"], derived["owner"]) == ("scd2", "freeze", "team:sales-data")
+    assert derived["compute"] == "ods by size, hds by size"
 
 
 def test_another_tables_mistake_does_not_keep_a_table_from_being_explained(folder: Path) -> None:
@@ -77,7 +78,8 @@ def in_column(**keys: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("wrong", [
-    in_block({"drfit": "freeze"}), in_block({"drift": "frezee"}), in_block({"capture": {"mode": "snapshot", "guard": {"min_rows": -1}}}),
+    in_block({"drfit": "freeze"}), in_block({"drift": "frezee"}), in_block({"compute": "glu"}), in_block({"compute": {"raw": "glue"}}),
+    in_block({"capture": {"mode": "snapshot", "guard": {"min_rows": -1}}}),
     in_column(transformLogic="trim | uper"), in_column(quality=[{"metric": "nullValues", "mustBe": 0, "severity": "hlat"}]),
     in_column(quality=[{"metric": "invalidValues", "mustBe": 0, "arguments": {"validValue": ["a"]}}]),
     {"status": "activ"}, {"slaProperties": [{"property": "freshnes", "value": 1, "unit": "h"}]},

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse_platform.contracts import load
 from lakehouse_platform.contracts.block import (
     AthenaBlock,
     CaptureBlock,
@@ -16,11 +17,13 @@ from lakehouse_platform.contracts.block import (
     LogBlock,
     SourceBlock,
     StepsBlock,
+    ZonesBlock,
 )
 from lakehouse_platform.contracts.contract import (
     Capture,
     CaptureSpec,
     ChangeLog,
+    Compute,
     Drift,
     Metric,
     OnFailure,
@@ -30,7 +33,8 @@ from lakehouse_platform.contracts.contract import (
     SnapshotGuard,
     SourceTable,
 )
-from tests.core.contract_cases import COLUMNS, HEADING, SNAPSHOT, contract, document, rule
+from lakehouse_platform.naming import Zone
+from tests.core.contract_cases import COLUMNS, HEADING, SNAPSHOT, contract, document, lakehouse, messages, rule, write
 
 SOURCE = "source: {connection: erp, table: sales.orders}\n      "
 MART = "model: fct_orders\n      domo: {dataset: Orders, description: All of them, tags: [sales, daily]}"
@@ -102,12 +106,46 @@ def test_athena_bounds_what_a_mart_reads(tmp_path: Path) -> None:
     assert contract(tmp_path, document(block=block)).scan_budget == ScanBudget(50_000_000, "select 1")
 
 
+@pytest.mark.parametrize(("said", "expected"), [
+    ("glue", {Zone.ODS: Compute.GLUE, Zone.HDS: Compute.GLUE}),
+    ("{hds: emr_serverless}", {Zone.HDS: Compute.EMR_SERVERLESS}),
+    ("{ods: in_process, hds: spark}", {Zone.ODS: Compute.IN_PROCESS, Zone.HDS: Compute.SPARK}),
+])  # fmt: skip
+def test_compute(tmp_path: Path, said: str, expected: dict[Zone, Compute]) -> None:
+    assert contract(tmp_path, document(block=f"{SNAPSHOT}\n      compute: {said}")).compute == expected
+
+
+def test_size_decides_where_no_compute_is_declared(tmp_path: Path) -> None:
+    assert contract(tmp_path, document()).compute == {}
+
+
+def test_domain_may_say_where_its_steps_run(tmp_path: Path) -> None:
+    write(tmp_path, lakehouse("compute: {hds: glue}"), "_defaults.yaml")
+    write(tmp_path, document(block="model: mart").replace("orders", "mart"), "mart.yaml")
+    computes = {loaded.table: loaded.compute for loaded in load(write(tmp_path, document()))}
+    assert computes["orders"] == {Zone.HDS: Compute.GLUE}
+
+
+@pytest.mark.parametrize(("block", "message"), [
+    (f"{SNAPSHOT}\n      compute: glu",
+     'unknown compute "glu". Did you mean "glue"? Valid values: emr_serverless, glue, in_process, spark.'),
+    (f"{SNAPSHOT}\n      compute: {{hds: emr}}", 'unknown hds "emr". Valid values: emr_serverless, glue, in_process, spark.'),
+    (f"{SNAPSHOT}\n      compute: {{odz: glue}}", 'unknown key "odz". Did you mean "ods"? Valid keys: hds, ods.'),
+    (f"{SNAPSHOT}\n      compute: {{raw: glue}}", 'unknown key "raw". Valid keys: hds, ods.'),
+    ("model: mart\n      compute: glue", '"compute" has no effect on a mart: dbt builds it. Take it out.'),
+])  # fmt: skip
+def test_compute_that_cannot_be_is_told(tmp_path: Path, block: str, message: str) -> None:
+    (found,) = messages(tmp_path, document(block=block))
+    assert found.partition(": ")[2] == message
+
+
 def test_no_key_of_the_block_is_without_a_test() -> None:
     known = {model.__name__: sorted(model.model_fields) for model in (
-        LakehouseBlock, SourceBlock, CaptureBlock, LogBlock, GuardBlock, StepsBlock, DomoBlock, AthenaBlock,
+        LakehouseBlock, SourceBlock, CaptureBlock, LogBlock, GuardBlock, StepsBlock, DomoBlock, AthenaBlock, ZonesBlock,
     )}  # fmt: skip
     assert known == {
-        "LakehouseBlock": ["athena", "capture", "domo", "drift", "history", "model", "source", "steps"],
+        "ZonesBlock": ["hds", "ods"],
+        "LakehouseBlock": ["athena", "capture", "compute", "domo", "drift", "history", "model", "source", "steps"],
         "SourceBlock": ["connection", "table"],
         "CaptureBlock": ["column", "deletes", "effective_at", "guard", "log", "mode"],
         "LogBlock": ["changed_at", "delete_values", "operation", "position", "table"],
