@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
+from lakehouse_platform.errors import TerminalError, TransientError
 from lakehouse_platform.settings import Aws
 
 if TYPE_CHECKING:
@@ -23,6 +28,44 @@ if TYPE_CHECKING:
 RETRIES = 8
 """Tries of a call, the first included: throttling, 5xx and lost connections are tried again, later each time."""
 CONFIG = Config(retries={"mode": "standard", "total_max_attempts": RETRIES}, connect_timeout=10, read_timeout=60)
+ONCE = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+LOST = (NoConnection, HTTPClientError)
+"""Errors that leave open whether the service did what it was asked."""
+PASSING = frozenset({
+    "ConcurrentModificationException", "ConcurrentRunsExceededException", "ConflictException", "InternalFailure",
+    "InternalServerException", "InternalServiceException", "LimitExceededException", "OperationTimeoutException", "RequestTimeout",
+    "ResourceNumberLimitExceededException", "ServiceUnavailable", "ServiceUnavailableException", "SlowDown", "Throttling",
+    "ThrottlingException", "TooManyRequestsException",
+})  # fmt: skip
+"""Codes of errors that may be over when the call is made again."""
+
+
+class LostAnswer(TransientError):
+    """A service may have done what it was asked, or not: its answer did not arrive."""
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Turn what boto3 raises into the platform's errors, which begin with `what` was asked.
+
+    Raises LostAnswer where the answer did not arrive, TransientError where the service is busy or broken, else TerminalError.
+    """
+    try:
+        yield
+    except LOST as error:
+        raise LostAnswer(f"{what}: no answer arrived: {error}") from error
+    except ClientError as error:
+        said = error.response.get("Error", {})
+        text = f"{what}: {said.get('Code', 'an error')}: {said.get('Message', 'nothing more is said')}"
+        broken = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+        raise (TransientError(text) if broken or code_of(error) in PASSING else TerminalError(text)) from error
+    except BotoCoreError as error:
+        raise TerminalError(f"{what}: {error}") from error
+
+
+def code_of(error: BaseException | None) -> str:
+    """A service's code for an error, as in `ResourceNotFoundException`; empty for other errors."""
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +87,11 @@ class Account:
     def glue(self) -> GlueClient:
         """Catalog, crawlers and jobs."""
         return self._session.client("glue", endpoint_url=self.aws.address, config=CONFIG)
+
+    @cached_property
+    def glue_once(self) -> GlueClient:
+        """The same, without tries behind the caller's back: for calls that must not be made twice unseen."""
+        return self._session.client("glue", endpoint_url=self.aws.address, config=ONCE)
 
     @cached_property
     def athena(self) -> AthenaClient:
