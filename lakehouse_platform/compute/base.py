@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +21,8 @@ class JobState(StrEnum):
     FAILED = "failed"
     """For whatever reason: an error, a timeout, an expiry."""
     CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+    """The service uses a word for it that is not known here."""
 
     @property
     def ended(self) -> bool:
@@ -86,6 +89,8 @@ class JobStatus:
     """Why it failed, where it did."""
     usage: Usage = Usage()
     """So far."""
+    started: dt.datetime | None = None
+    ended: dt.datetime | None = None
 
 
 class JobRunner(Protocol):
