@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
 
 RETRIES = 8
 """Tries of a call, the first included: throttling, 5xx and lost connections are tried again, later each time."""
@@ -117,6 +118,24 @@ class Account:
     def kms(self) -> KMSClient:
         """Keys."""
         return self._session.client("kms", endpoint_url=self.aws.address, config=CONFIG)
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """Who one is."""
+        return self._session.client("sts", endpoint_url=self.aws.address, config=CONFIG)
+
+    def arn_prefix(self, service: str) -> str:
+        """How the ARNs of a service's resources begin: `arn:aws:athena:eu-central-1:123456789012`."""
+        return f"arn:{self._partition}:{service}:{self.aws.region}:{self._number}"
+
+    @property
+    def _partition(self) -> str:
+        return self._session.get_partition_for_region(self.aws.region)
+
+    @cached_property
+    def _number(self) -> str:
+        with asking("the account's number"):
+            return self.sts.get_caller_identity()["Account"]
 
     @cached_property
     def _session(self) -> boto3.Session:

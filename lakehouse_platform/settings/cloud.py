@@ -81,6 +81,8 @@ class AthenaBlock(Closed):
     """Where results go."""
     scan_cap_mb: Annotated[int, Field(ge=10)] = 10_240
     """What one query may read at most; Athena takes no less than 10."""
+    price_per_tb: Price = 0.0
+    """US dollars that the region charges for a terabyte read; most charge 5."""
 
 
 class MachineBlock(Closed):
