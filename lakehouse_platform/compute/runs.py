@@ -6,13 +6,13 @@ The folder's name follows from the work alone, so a step that is tried again fin
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from lakehouse_platform.aws.base import Account
+from lakehouse_platform.aws.base import Account, asking, code_of
+from lakehouse_platform.errors import LakehouseError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,7 +22,10 @@ ABSENT = {"404", "NoSuchKey"}
 
 @dataclass(frozen=True)
 class JobFolder:
-    """One piece of work, whatever number of jobs it takes."""
+    """One piece of work, whatever number of jobs it takes.
+
+    Its methods raise TransientError where S3 does not answer, TerminalError where it refuses.
+    """
 
     account: Account
     uri: str
@@ -40,31 +43,26 @@ class JobFolder:
 
     def submitted(self) -> dict[int, str]:
         """Ids of the jobs that were submitted for the work, by generation."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/job-")
-        keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
-        return {int(key.rpartition("-")[2].removesuffix(".json")): str(self._read(key)["job_id"]) for key in keys}
+        keys = self._keys(f"{self.prefix}/job-")
+        return {_number(key): str(json.loads(self._get(key) or b"{}").get("job_id", "")) for key in keys}
 
     def record(self, generation: int, job_id: str) -> None:
         """Say that a job was submitted."""
-        self._write(f"job-{generation}.json", {"job_id": job_id})
+        body = json.dumps({"job_id": job_id}).encode()
+        self._put(f"{self.prefix}/job-{generation}.json", body)
 
     def result_uri(self, generation: int) -> str:
         """Where the job writes what came of it."""
         return f"{self.uri}/result-{generation}.json"
 
-    def result(self, generation: int) -> Mapping[str, object] | None:
-        """What came of the job, None where it has not said so."""
-        try:
-            return self._read(f"{self.prefix}/result-{generation}.json")
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ABSENT:
-                return None
-            raise
+    def result(self, generation: int) -> bytes | None:
+        """What came of the job, in its own words; None where it has not said so."""
+        return self._get(f"{self.prefix}/result-{generation}.json")
 
     def tell(self, generation: int, text: str) -> str:
         """Leave what the job is told by its orchestrator. Returns the key."""
         key = f"{self.prefix}/context-{generation}.json"
-        self._s3.put_object(Bucket=self.bucket, Key=key, Body=text.encode())
+        self._put(key, text.encode())
         return key
 
     def messages_prefix(self, generation: int) -> str:
@@ -74,36 +72,48 @@ class JobFolder:
     def message(self, generation: int, number: int) -> str | None:
         """A file of messages; None while it is not there, or S3 does not answer."""
         try:
-            found = self._s3.get_object(Bucket=self.bucket, Key=f"{self.messages_prefix(generation)}/{number}.json")
-            return found["Body"].read().decode()
-        except (BotoCoreError, ClientError):
+            found = self._get(f"{self.messages_prefix(generation)}/{number}.json")
+        except LakehouseError:
             return None
+        return found.decode() if found is not None else None
 
     def newest_message(self, generation: int) -> int:
         """Number of the newest file of messages, 0 while there is none."""
-        prefix = f"{self.messages_prefix(generation)}/"
         try:
-            pages = list(self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix))
-        except (BotoCoreError, ClientError):
+            return max((_number(key) for key in self._keys(f"{self.messages_prefix(generation)}/")), default=0)
+        except LakehouseError:
             return 0
-        keys = (found["Key"] for page in pages for found in page.get("Contents", []))
-        return max((int(key.removeprefix(prefix).removesuffix(".json")) for key in keys), default=0)
 
     def forget(self, generation: int) -> None:
         """Remove the conversation with a job that has ended; its record and result stay."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{self.messages_prefix(generation)}/")
-        for page in pages:
-            for found in page.get("Contents", []):
-                self._s3.delete_object(Bucket=self.bucket, Key=found["Key"])
-        self._s3.delete_object(Bucket=self.bucket, Key=f"{self.prefix}/context-{generation}.json")
+        keys = [*self._keys(f"{self.messages_prefix(generation)}/"), f"{self.prefix}/context-{generation}.json"]
+        with asking(f"to clean {self.uri}"):
+            for key in keys:
+                self._s3.delete_object(Bucket=self.bucket, Key=key)
 
     @property
     def _s3(self) -> S3Client:
         return self.account.s3
 
-    def _read(self, key: str) -> Mapping[str, object]:
-        found: Mapping[str, object] = json.loads(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
-        return found
+    def _get(self, key: str) -> bytes | None:
+        with asking(f"to read s3://{self.bucket}/{key}"):
+            try:
+                return self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            except ClientError as error:
+                if code_of(error) in ABSENT:
+                    return None
+                raise
 
-    def _write(self, name: str, value: Mapping[str, object]) -> None:
-        self._s3.put_object(Bucket=self.bucket, Key=f"{self.prefix}/{name}", Body=json.dumps(value).encode())
+    def _put(self, key: str, body: bytes) -> None:
+        with asking(f"to write s3://{self.bucket}/{key}"):
+            self._s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def _keys(self, prefix: str) -> list[str]:
+        with asking(f"to list s3://{self.bucket}/{prefix}"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+            return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+
+def _number(key: str) -> int:
+    """`3` of `…/messages-0/3.json` and of `…/job-3.json`."""
+    return int(key.rpartition("/")[2].removesuffix(".json").rpartition("-")[2])
