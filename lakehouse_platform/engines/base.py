@@ -28,6 +28,17 @@ class TableSpec:
     append_only: bool = False
     comment: str = ""
 
+    @property
+    def properties(self) -> dict[str, str]:
+        """Delta's table properties, the same whichever engine makes the table."""
+        found = {
+            "delta.checkpointInterval": "50",
+            "delta.logRetentionDuration": "interval 30 days",
+            "delta.deletedFileRetentionDuration": "interval 7 days",
+            "delta.dataSkippingStatsColumns": ",".join(self.statistics),
+        }
+        return {**found, "delta.appendOnly": "true"} if self.append_only else found
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:

@@ -12,39 +12,15 @@ from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction, 
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from lakehouse_platform import faults
-from lakehouse_platform.contracts.types import Kind, LakeType
+from lakehouse_platform.contracts.types import LakeType
 from lakehouse_platform.engines import casts
+from lakehouse_platform.engines.arrow import arrow_schema
 from lakehouse_platform.engines.base import Commit, MergeFigures, Shape, TableSpec
 from lakehouse_platform.errors import CommitConflict, UnknownName
 
 WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=122_880)
 """Row groups as DuckDB likes them: an open one is held in memory, so it bounds what a write takes."""
 DROP = "_drop"
-_ARROW: dict[Kind, pa.DataType] = {
-    Kind.BOOLEAN: pa.bool_(), Kind.INT16: pa.int16(), Kind.INT32: pa.int32(), Kind.INT64: pa.int64(),
-    Kind.FLOAT32: pa.float32(), Kind.FLOAT64: pa.float64(), Kind.STRING: pa.string(), Kind.BINARY: pa.binary(),
-    Kind.DATE: pa.date32(), Kind.TIMESTAMP: pa.timestamp("us", "UTC"),
-}
-
-
-def arrow_type(lake: LakeType) -> pa.DataType:
-    """Arrow's word for a lake type."""
-    return pa.decimal128(lake.precision or 38, lake.scale or 0) if lake.kind is Kind.DECIMAL else _ARROW[lake.kind]
-
-
-def arrow_schema(columns: Mapping[str, LakeType]) -> pa.Schema:
-    """Arrow schema of lake columns, all nullable."""
-    return pa.schema([pa.field(name, arrow_type(lake)) for name, lake in columns.items()])
-
-
-def _properties(spec: TableSpec) -> dict[str, str | None]:
-    properties: dict[str, str | None] = {
-        "delta.checkpointInterval": "50",
-        "delta.logRetentionDuration": "interval 30 days",
-        "delta.deletedFileRetentionDuration": "interval 7 days",
-        "delta.dataSkippingStatsColumns": ",".join(spec.statistics),
-    }
-    return {**properties, "delta.appendOnly": "true"} if spec.append_only else properties
 
 
 def _commit_properties(commit: Commit) -> CommitProperties:
@@ -210,7 +186,7 @@ class PolarsEngine:
         faults.reach("create.before")
         delta = DeltaTable.create(
             spec.uri, schema=schema, mode="ignore", partition_by=list(spec.partition_by) or None,
-            description=spec.comment or None, configuration=_properties(spec), storage_options=self._storage,
+            description=spec.comment or None, configuration=dict[str, str | None](spec.properties), storage_options=self._storage,
         )
         faults.reach("create.after")
         return delta
