@@ -21,7 +21,7 @@ class Zone(StrEnum):
 
 
 INTERNAL = "_internal"
-"""Folder of the lake for what no reader queries: gate ledgers and tombstones."""
+"""Folder of the lake for what no reader queries: gate ledgers, tombstones, what jobs cost."""
 
 
 def check_name(name: str, *, noun: str) -> str:
@@ -44,6 +44,11 @@ def table_path(zone: str, domain: str, table: str) -> str:
 def internal_path(kind: str, domain: str, table: str) -> str:
     """Path of an internal table: `_internal/<kind>/<domain>/<table>`; kinds are `gate` and `tombstones`."""
     return f"{INTERNAL}/{kind}/{domain}/{table}"
+
+
+def cost_path() -> str:
+    """Path of the ledger of what jobs cost."""
+    return f"{INTERNAL}/cost/jobs"
 
 
 def catalog_database(prefix: str, domain: str) -> str:

@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from lakehouse_platform.cli.contracts import explain, schema, validate
+from lakehouse_platform.cli.cost import cost
 from lakehouse_platform.cli.demo import demo
 from lakehouse_platform.cli.listing import quarantine, query, status
 from lakehouse_platform.cli.place import Defaults, place_options
@@ -53,7 +54,7 @@ def lakehouse(context: click.Context, folder: str | None, environment: str | Non
     context.obj = Defaults(folder, environment)
 
 
-for command in (validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, dev, demo):
+for command in (validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, cost, dev, demo):
     lakehouse.add_command(command)
 
 

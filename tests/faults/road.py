@@ -1,4 +1,4 @@
-"""The whole road of a small table, as a process that a test kills: Raw, gate, ODS, HDS, a keyless twin, a mart and its dataset.
+"""The whole road of a small table, as a process that a test kills: Raw, gate, ODS, HDS, costs, a keyless twin, a mart and its dataset.
 
 `python -m tests.faults.road FOLDER [POINT NUMBER]` kills itself when POINT is reached for the NUMBERth time; without a point
 it goes to the end. Running it again finishes what was begun. `python -m tests.faults.road FOLDER list` prints the points.
@@ -6,11 +6,13 @@ it goes to the end. Running it again finishes what was begun. `python -m tests.f
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import sys
 from collections import Counter
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -23,7 +25,7 @@ from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.publish.curated import publish_marts, scratch_schema
 from lakehouse_platform.publish.dataset import publish_dataset
 from lakehouse_platform.publish.folder import FolderDestination
-from lakehouse_platform.zones import gate, hds, ods, raw
+from lakehouse_platform.zones import costs, gate, hds, ods, raw
 from lakehouse_platform.zones.lake import Lake
 from tests.properties.feeds import Delivery, FeedSource, contract
 from tests.properties.oracle import Row, Values
@@ -84,6 +86,12 @@ def _day(lake: Lake, table: Contract, delivery: Delivery, day: str) -> None:
     ods.merge(lake, table, day)
     if table.keeps_history:
         hds.merge(lake, table, day)
+        costs.record(lake, _cost(table, day))
+
+
+def _cost(table: Contract, day: str) -> costs.JobCost:
+    return costs.JobCost(f"job-{day}", "emr_serverless", "succeeded", "hds", table.domain, table.table, (day,), f"run-{day}",
+                         dt.datetime.fromisoformat(f"{day}T12:00+00:00"), Decimal("0.25"), "USD")
 
 
 def _mart(lake: Lake, table: Contract, mart: Contract, folder: Path) -> None:
