@@ -124,7 +124,7 @@ class EmrServerless:
             "spark.executor.cores": str(executor.cores), "spark.executor.memory": f"{executor.memory_gb}g",
             "spark.dynamicAllocation.initialExecutors": str(min(INITIAL_EXECUTORS, most)),
             "spark.dynamicAllocation.maxExecutors": str(most),
-            "spark.archives": f"{request.bundle.python}#environment",
+            "spark.archives": f"{request.bundle.python}#environment,{request.bundle.project}#project",
             "spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON": PYTHON,
             "spark.emr-serverless.driverEnv.PYSPARK_PYTHON": PYTHON,
             "spark.executorEnv.PYSPARK_PYTHON": PYTHON,

@@ -121,7 +121,7 @@ class Glue:
         jars = ",".join(filter(None, [*request.bundle.jars, spark.pop(JARS, "")]))
         own = {
             "--scriptLocation": request.bundle.entry, "--python-virtual-env": request.bundle.python,
-            "--extra-py-files": request.bundle.wheel, "--datalake-formats": "delta",
+            "--extra-py-files": request.bundle.wheel, "--extra-files": request.bundle.project, "--datalake-formats": "delta",
             "--conf": " --conf ".join(f"{name}={value}" for name, value in spark.items()), TOKEN: request.token,
         }
         return {**own, **({"--extra-jars": jars} if jars else {}), **_named(request)}
