@@ -50,6 +50,14 @@ class CommitConflict(TransientError):
     """Another writer committed first; the plan was made from a version that is no longer the newest."""
 
 
+class StoreUnavailable(TransientError):
+    """The object store that holds the lake does not answer, or goes on saying that it is busy."""
+
+
+class StoreRefused(TerminalError):
+    """The object store that holds the lake says no: a bucket that is not there, or no right to it."""
+
+
 class UnknownName(TerminalError):
     """A table, partition, column or environment that does not exist was asked for."""
 

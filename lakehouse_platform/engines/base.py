@@ -14,6 +14,9 @@ import pyarrow as pa
 
 from lakehouse_platform.contracts.types import LakeType
 
+CHECKPOINT_EVERY = 50
+"""Commits between two checkpoints of a table's log."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
@@ -32,7 +35,7 @@ class TableSpec:
     def properties(self) -> dict[str, str]:
         """Delta's table properties, the same whichever engine makes the table."""
         found = {
-            "delta.checkpointInterval": "50",
+            "delta.checkpointInterval": str(CHECKPOINT_EVERY),
             "delta.logRetentionDuration": "interval 30 days",
             "delta.deletedFileRetentionDuration": "interval 7 days",
             "delta.dataSkippingStatsColumns": ",".join(self.statistics),

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, cast
 
 import narwhals as nw
 import polars as pl
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction, WriterProperties, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    Field,
+    PostCommitHookProperties,
+    Schema,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from lakehouse_platform import faults
 from lakehouse_platform.contracts.types import LakeType
 from lakehouse_platform.engines import casts
 from lakehouse_platform.engines.arrow import arrow_schema
-from lakehouse_platform.engines.base import Commit, MergeFigures, Shape, TableSpec
+from lakehouse_platform.engines.base import CHECKPOINT_EVERY, Commit, MergeFigures, Shape, TableSpec
+from lakehouse_platform.engines.storage import delta_options, polars_options, reaching
 from lakehouse_platform.errors import CommitConflict, UnknownName
+from lakehouse_platform.settings import ObjectStore
 
 WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=122_880)
 """Row groups as DuckDB likes them: an open one is held in memory, so it bounds what a write takes."""
@@ -26,6 +38,11 @@ DROP = "_drop"
 def _commit_properties(commit: Commit) -> CommitProperties:
     applications = [Transaction(name, version) for name, version in commit.transactions.items()]
     return CommitProperties(custom_metadata=dict(commit.notes) or None, app_transactions=applications or None)
+
+
+def _computed(frame: nw.LazyFrame[Any]) -> pl.DataFrame:
+    with reaching("reading the lake"):
+        return cast("pl.LazyFrame", nw.to_native(frame)).collect()
 
 
 class PolarsTable:
@@ -82,14 +99,18 @@ class PolarsTable:
         """Polars takes delta-rs's escaped addresses literally, so a folder with a space in its name is read through Arrow."""
         if "%" in self._delta.table_uri:
             return pl.scan_pyarrow_dataset(self._delta.to_pyarrow_dataset())
-        return pl.scan_delta(self._delta)
+        return pl.scan_delta(self._delta, storage_options=polars_options() if self.uri.startswith("s3://") else None)
 
     def append(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
         """Add rows in one commit, streaming a reader in bounded memory."""
         data = rows if isinstance(rows, pa.RecordBatchReader) else self._aligned(rows)
         faults.reach(f"{commit.point}.before")
         try:
-            write_deltalake(self._delta, data, mode="append", writer_properties=WRITER, commit_properties=_commit_properties(commit))
+            with reaching(self.uri):
+                write_deltalake(
+                    self._delta, data, mode="append", writer_properties=WRITER, commit_properties=_commit_properties(commit),
+                    post_commithook_properties=self._hooks(),
+                )
         except CommitFailedError as error:
             raise self._conflict(commit) from error
         faults.reach(f"{commit.point}.after")
@@ -99,25 +120,27 @@ class PolarsTable:
 
         It writes those bounds into the commit; a streamed merge has none, and reads every file.
         """
-        source = cast("pl.LazyFrame", nw.to_native(changes)).collect()
+        source = _computed(changes)
         predicate = " AND ".join(f't."{name}" = s."{name}"' for name in key)
         kept = [c for c in source.columns if c != DROP]
         values = {f'"{c}"': f's."{c}"' for c in kept}
         before = self.version
         faults.reach(f"{commit.point}.before")
         try:
-            figures = (
-                self._delta.merge(
-                    self._typed(source, extra=DROP), predicate=predicate, source_alias="s", target_alias="t",
-                    streamed_exec=not bounded, writer_properties=WRITER, commit_properties=_commit_properties(commit),
+            with reaching(self.uri):
+                figures = (
+                    self._delta.merge(
+                        self._typed(source, extra=DROP), predicate=predicate, source_alias="s", target_alias="t",
+                        streamed_exec=not bounded, writer_properties=WRITER, commit_properties=_commit_properties(commit),
+                        post_commithook_properties=self._hooks(),
+                    )
+                    .when_matched_delete(f"s.{DROP}")
+                    .when_matched_update(values, predicate=f"NOT s.{DROP}")
+                    .when_not_matched_insert(values, predicate=f"NOT s.{DROP}")
+                    .execute()
                 )
-                .when_matched_delete(f"s.{DROP}")
-                .when_matched_update(values, predicate=f"NOT s.{DROP}")
-                .when_not_matched_insert(values, predicate=f"NOT s.{DROP}")
-                .execute()
-            )
-            if self.version == before and commit.transactions:
-                self._note(commit)
+                if self.version == before and commit.transactions:
+                    self._note(commit)
         except CommitFailedError as error:
             raise self._conflict(commit) from error
         faults.reach(f"{commit.point}.after")
@@ -128,10 +151,11 @@ class PolarsTable:
         data = rows if isinstance(rows, pa.RecordBatchReader) else self._aligned(rows)
         faults.reach(f"{commit.point}.before")
         try:
-            write_deltalake(
-                self._delta, data, mode="overwrite", schema_mode="overwrite", writer_properties=WRITER,
-                commit_properties=_commit_properties(commit),
-            )
+            with reaching(self.uri):
+                write_deltalake(
+                    self._delta, data, mode="overwrite", schema_mode="overwrite", writer_properties=WRITER,
+                    commit_properties=_commit_properties(commit), post_commithook_properties=self._hooks(),
+                )
         except CommitFailedError as error:
             raise self._conflict(commit) from error
         faults.reach(f"{commit.point}.after")
@@ -139,15 +163,20 @@ class PolarsTable:
     def _note(self, commit: Commit) -> None:
         """Commit the transactions alone: delta-rs commits nothing for a merge that changes no row, and they must not be lost."""
         faults.reach("note.before")
-        self._delta.create_write_transaction([], "append", self._delta.schema(), commit_properties=_commit_properties(commit))
+        self._delta.create_write_transaction(
+            [], "append", self._delta.schema(), commit_properties=_commit_properties(commit), post_commithook_properties=self._hooks())
         faults.reach("note.after")
         self._delta.update_incremental()
+
+    def _hooks(self) -> PostCommitHookProperties:
+        """Expired log files are looked for where a checkpoint is due: it lists the whole log, on S3 a thousand entries a request."""
+        return PostCommitHookProperties(cleanup_expired_logs=(self.version + 1) % CHECKPOINT_EVERY == 0)
 
     def _conflict(self, commit: Commit) -> CommitConflict:
         return CommitConflict(f"{self.uri}: {commit.point} was planned from version {self.version}, and another writer committed since")
 
     def _aligned(self, rows: nw.LazyFrame[Any]) -> pa.Table:
-        return self._typed(cast("pl.LazyFrame", nw.to_native(rows)).collect(), extra=None)
+        return self._typed(_computed(rows), extra=None)
 
     def _typed(self, rows: pl.DataFrame, *, extra: str | None) -> pa.Table:
         """The rows in the table's own column order and types, absent columns NULL: delta-rs matches neither for us."""
@@ -166,21 +195,32 @@ class PolarsEngine:
 
     name = "polars"
 
-    def __init__(self, storage_options: Mapping[str, str] | None = None) -> None:
-        self._storage = dict(storage_options or {}) or None
+    def __init__(self, store: ObjectStore | None = None) -> None:
+        """`store` says how objects on S3 are reached; there is none for a lake in a folder."""
+        self._store = store
+
+    @cached_property
+    def _storage(self) -> dict[str, str] | None:
+        return delta_options(self._store) if self._store is not None else None
 
     def exists(self, uri: str) -> bool:
         """Whether there is a Delta table at `uri`."""
-        return DeltaTable.is_deltatable(uri, self._storage)
+        # delta-rs's own question holds Python's lock for as long as S3 takes to answer.
+        return self._opened(uri) is not None
+
+    def _opened(self, uri: str) -> DeltaTable | None:
+        with reaching(uri):
+            try:
+                return DeltaTable(uri, storage_options=self._storage)
+            except TableNotFoundError:
+                return None
 
     def create(self, spec: TableSpec) -> PolarsTable:
         """The table's newest version; it is made where there is none, and given the columns of `spec` that it lacks."""
         schema = Schema.from_arrow(arrow_schema(spec.schema))
-        try:
-            delta = DeltaTable(spec.uri, storage_options=self._storage)
-        except TableNotFoundError:
-            delta = self._created(spec, schema)
-        return PolarsTable(self._widened(delta, schema))
+        with reaching(spec.uri):
+            delta = self._opened(spec.uri)
+            return PolarsTable(self._widened(delta if delta is not None else self._created(spec, schema), schema))
 
     def _created(self, spec: TableSpec, schema: Schema) -> DeltaTable:
         faults.reach("create.before")
@@ -202,10 +242,10 @@ class PolarsEngine:
 
     def open(self, uri: str) -> PolarsTable:
         """The table's newest version. Raises UnknownName where there is none."""
-        try:
-            return PolarsTable(DeltaTable(uri, storage_options=self._storage))
-        except TableNotFoundError as error:
-            raise UnknownName(f"{uri}: there is no table yet; materialize the asset that writes it first") from error
+        delta = self._opened(uri)
+        if delta is None:
+            raise UnknownName(f"{uri}: there is no table yet; materialize the asset that writes it first")
+        return PolarsTable(delta)
 
     def schema(self, columns: Mapping[str, LakeType]) -> pa.Schema:
         """Arrow schema of lake columns."""
@@ -217,11 +257,11 @@ class PolarsEngine:
 
     def collect(self, frame: nw.LazyFrame[Any]) -> pa.Table:
         """Compute a frame."""
-        return cast("pl.LazyFrame", nw.to_native(frame)).collect().to_arrow(compat_level=pl.CompatLevel.oldest())
+        return _computed(frame).to_arrow(compat_level=pl.CompatLevel.oldest())
 
     def persist(self, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         """Compute once, so that several uses do not repeat the work."""
-        return nw.from_native(cast("pl.LazyFrame", nw.to_native(frame)).collect().lazy())
+        return nw.from_native(_computed(frame).lazy())
 
     def fingerprint(self, frame: nw.LazyFrame[Any], columns: Mapping[str, LakeType], *, into: str) -> nw.LazyFrame[Any]:
         """Add the fingerprint of the row's non-null values."""

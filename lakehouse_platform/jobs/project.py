@@ -66,7 +66,7 @@ class Project:
             return Lake(self.environment.lake.root, self.engine)
         from lakehouse_platform.engines.polars import PolarsEngine
 
-        return Lake(self.environment.lake.root, PolarsEngine())
+        return Lake(self.environment.lake.root, PolarsEngine(self.environment.lake.store))
 
     @cached_property
     def account(self) -> Account:

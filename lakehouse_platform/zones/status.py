@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.engines.base import Table
+from lakehouse_platform.errors import UnknownName
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.quality.rules import RuleResult
 from lakehouse_platform.zones import gate, progress
@@ -80,20 +81,26 @@ def status(lake: Lake, contract: Contract) -> TableStatus:
 
 
 def _ledger(lake: Lake, contract: Contract) -> Ledger:
-    uri = lake.uri(Zone.RAW, contract)
-    return read_ledger(lake, lake.engine.open(uri)) if lake.engine.exists(uri) else ledger_of(())
+    table = _opened(lake, lake.uri(Zone.RAW, contract))
+    return read_ledger(lake, table) if table is not None else ledger_of(())
 
 
 def _verdicts(lake: Lake, contract: Contract) -> tuple[gate.Verdict, ...]:
-    uri = lake.gate_uri(contract)
-    return gate.verdicts(lake, lake.engine.open(uri)) if lake.engine.exists(uri) else ()
+    table = _opened(lake, lake.gate_uri(contract))
+    return gate.verdicts(lake, table) if table is not None else ()
+
+
+def _opened(lake: Lake, uri: str) -> Table | None:
+    try:
+        return lake.engine.open(uri)
+    except UnknownName:
+        return None
 
 
 def _zone(lake: Lake, contract: Contract, zone: Zone, ledger: Ledger, given: tuple[gate.Verdict, ...]) -> ZoneStatus | None:
-    uri = lake.uri(zone, contract)
-    if not lake.engine.exists(uri):
+    table = _opened(lake, lake.uri(zone, contract))
+    if table is None:
         return None
-    table = lake.engine.open(uri)
     if zone is Zone.RAW:
         days = tuple(sorted({b.partition for b in ledger.batches}))
         rows = table.count(partitions={"_kind": [columns.CHANGE]})
