@@ -149,6 +149,10 @@ class ComputeBlock(Closed):
     distributed: Literal["emr_serverless", "glue"] | None = None
     artifacts: ObjectUri | None = None
     """Where the wheel, its dependencies and the contracts are uploaded, once per version."""
+    python: Text | None = None
+    """Archive with the Python that jobs run on, made for the service's image: a file of the project, or an address on S3. Without it,
+    the Python that submits a job is packed.
+    """
     spark: SparkBlock = SparkBlock()
     emr_serverless: EmrServerlessBlock | None = None
     glue: GlueBlock | None = None
