@@ -88,9 +88,9 @@ def _mart_queries(contract: Contract, prefix: str) -> Iterator[SavedQuery]:
 
 
 def _query(contract: Contract, zone: str, prefix: str, title: str, says: str, sql: str) -> SavedQuery:
-    about = f"{says} {MADE} {contract.name} {contract.version}, owner {contract.owner}."
-    return SavedQuery(f"{zone}.{contract.table}: {title}", f"{MADE} {contract.name} {contract.version}. {says}",
-                      catalog_database(prefix, contract.domain), f"-- {about}\n{sql}\n")
+    made = f"{MADE} {contract.name} {contract.version}"
+    text = f"-- {says}\n-- {made}; owner {contract.owner}.\n{sql}\n"
+    return SavedQuery(f"{zone}.{contract.table}: {title}", f"{made}. {says}", catalog_database(prefix, contract.domain), text)
 
 
 def _place(zone: str, contract: Contract, prefix: str) -> str:
