@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lakehouse_platform import naming
 from lakehouse_platform.catalog.answers import asking
 from lakehouse_platform.catalog.glue import tables_in, tables_of
-from lakehouse_platform.catalog.tables import CONTRACT, ZONE, read_table
+from lakehouse_platform.catalog.tables import CONTRACT, ZONE, place_of, read_table
 from lakehouse_platform.naming import Zone
 
 if TYPE_CHECKING:
@@ -73,16 +73,15 @@ def audit_raw(glue: GlueClient, prefix: str, domain: str) -> tuple[Mismatch, ...
     Tables are matched by their place: a crawler gives names of its own where two folders are called alike.
     """
     database = naming.audit_database(prefix, domain)
-    found = {_place(table): table["Name"] for table in tables_in(glue, database)}
+    found = {place_of(table): table["Name"] for table in tables_in(glue, database)}
     ours = [t for t in tables_of(glue, prefix, domain).values() if t["Parameters"].get(ZONE) == Zone.RAW]
-    return tuple(mismatch for table in ours for mismatch in _audit(glue, database, table, found.get(_place(table))))
+    return tuple(mismatch for table in ours for mismatch in _audit(glue, database, table, found.get(place_of(table))))
 
 
 def _audit(glue: GlueClient, database: str, ours: TableTypeDef, found: str | None) -> tuple[Mismatch, ...]:
     contract = ours["Parameters"][CONTRACT]
-    if found is None:
-        return (Mismatch(contract, Change.UNSEEN),)
-    return compare(contract, read_table(ours).schema, schema_versions(glue, database, found))
+    versions = schema_versions(glue, database, found) if found is not None else ()
+    return compare(contract, read_table(ours).schema, versions) if versions else (Mismatch(contract, Change.UNSEEN),)
 
 
 def schema_versions(glue: GlueClient, database: str, table: str) -> tuple[SchemaVersion, ...]:
@@ -117,7 +116,3 @@ def _first_so(column: str, versions: Sequence[SchemaVersion]) -> SchemaVersion:
             break
         first = version
     return first
-
-
-def _place(table: TableTypeDef) -> str:
-    return table.get("StorageDescriptor", {}).get("Location", "").rstrip("/")

@@ -16,7 +16,7 @@ from lakehouse_platform.settings import CatalogBlock
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
-    from mypy_boto3_glue.type_defs import CrawlerTypeDef, DeltaTargetTypeDef, UpdateCrawlerRequestTypeDef
+    from mypy_boto3_glue.type_defs import CrawlerTypeDef, DeltaTargetOutputTypeDef, DeltaTargetTypeDef, UpdateCrawlerRequestTypeDef
 
 POLL_SECONDS, PATIENCE_SECONDS = 10.0, 1800.0
 _ENDED_WELL = frozenset({"SUCCEEDED", "COMPLETED"})
@@ -99,7 +99,7 @@ def _role(role: str) -> str:
     return role.partition(":role/")[2] or role
 
 
-def _targets(targets: Iterable[DeltaTargetTypeDef]) -> list[tuple[object, ...]]:
+def _targets(targets: Iterable[DeltaTargetTypeDef | DeltaTargetOutputTypeDef]) -> list[tuple[object, ...]]:
     return sorted((table, t.get("CreateNativeDeltaTable"), t.get("WriteManifest")) for t in targets for table in t.get("DeltaTables", []))
 
 

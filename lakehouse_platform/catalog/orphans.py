@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lakehouse_platform import naming
 from lakehouse_platform.catalog.answers import asking
 from lakehouse_platform.catalog.glue import find_table, tables_in
-from lakehouse_platform.catalog.tables import CONTRACT, PREFIX, ZONE, read_table, zones_of
+from lakehouse_platform.catalog.tables import CONTRACT, PREFIX, ZONE, place_of, zones_of
 from lakehouse_platform.contracts.contract import Contract
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def find_orphans(glue: GlueClient, prefix: str, contracts: Iterable[Contract], h
     wanted = {
         (naming.catalog_database(prefix, c.domain), naming.catalog_table(zone, c.table)) for c in contracts for zone in zones_of(c)}
     return tuple(
-        Orphan(database, table["Name"], table["Parameters"][CONTRACT], read_table(table).location, reason)
+        Orphan(database, table["Name"], table["Parameters"][CONTRACT], place_of(table), reason)
         for database in _databases(glue, prefix) for table in tables_in(glue, database)
         if _ours(table, prefix) and (reason := _reason(table, (database, table["Name"]) in wanted, has_table))
     )  # fmt: skip
@@ -50,7 +50,7 @@ def remove_orphans(glue: GlueClient, orphans: Iterable[Orphan]) -> tuple[Orphan,
 
 def _remove(glue: GlueClient, orphan: Orphan) -> bool:
     held = find_table(glue, orphan.database, orphan.table)
-    if held is None or held.get("Parameters", {}).get(CONTRACT) != orphan.contract or read_table(held).location != orphan.location:
+    if held is None or held.get("Parameters", {}).get(CONTRACT) != orphan.contract or place_of(held) != orphan.location:
         return False
     with asking(f"catalog table {orphan.database}.{orphan.table}"):
         try:
@@ -63,7 +63,8 @@ def _remove(glue: GlueClient, orphan: Orphan) -> bool:
 def _databases(glue: GlueClient, prefix: str) -> Iterator[str]:
     with asking("catalog databases"):
         pages = list(glue.get_paginator("get_databases").paginate())
-    yield from sorted(d["Name"] for page in pages for d in page["DatabaseList"] if d["Name"].startswith(naming.catalog_database(prefix, "")))
+    beginning = naming.catalog_database(prefix, "")
+    yield from sorted(d["Name"] for page in pages for d in page["DatabaseList"] if d["Name"].startswith(beginning))
 
 
 def _ours(table: TableTypeDef, prefix: str) -> bool:
@@ -72,7 +73,7 @@ def _ours(table: TableTypeDef, prefix: str) -> bool:
 
 
 def _reason(table: TableTypeDef, wanted: bool, has_table: Callable[[str], bool]) -> str:  # noqa: FBT001 (one caller, just above)
-    said, location = table.get("Parameters", {}), read_table(table).location.rstrip("/")
+    said, location = table.get("Parameters", {}), place_of(table)
     if not wanted:
         return f"no contract {said[CONTRACT]} has a table in {said.get(ZONE, 'that zone')} any more"
     return "" if has_table(location) else f"there is no Delta table at {location}"

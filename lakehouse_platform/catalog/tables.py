@@ -135,12 +135,15 @@ def read_table(held: TableTypeDef) -> CatalogTable:
     )  # fmt: skip
 
 
+def place_of(held: TableTypeDef) -> str:
+    """Address of the Delta table, without a trailing slash."""
+    return held.get("StorageDescriptor", {}).get("Location", "").rstrip("/")
+
+
 def _location(held: TableTypeDef) -> str:
-    """Where readers find it: Athena by the location, Spark and Trino by the SerDe's path; the odd one is told where they disagree."""
-    storage = held.get("StorageDescriptor", {})
-    location, path = (f"{text.rstrip('/')}/" for text in (
-        storage.get("Location", ""), storage.get("SerdeInfo", {}).get("Parameters", {}).get("path", "")))
-    return location if location == path else path
+    """Athena goes by the location, Spark and Trino by the SerDe's path: where they disagree, neither is right."""
+    path = held.get("StorageDescriptor", {}).get("SerdeInfo", {}).get("Parameters", {}).get("path", "")
+    return f"{place_of(held)}/" if place_of(held) == path.rstrip("/") else f"{place_of(held)}/ and {path or 'nowhere'}"
 
 
 def _read_column(column: ColumnTypeDef | ColumnOutputTypeDef) -> CatalogColumn:
