@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 from botocore.exceptions import ConnectionError as NoConnection
 
 from lakehouse_platform.errors import TerminalError, TransientError
 from lakehouse_platform.settings import Aws
 
 if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_emr_serverless import EMRServerlessClient
     from mypy_boto3_glue import GlueClient
@@ -123,6 +124,15 @@ class Account:
     def sts(self) -> STSClient:
         """Who one is."""
         return self._session.client("sts", endpoint_url=self.aws.address, config=CONFIG)
+
+    @property
+    def credentials(self) -> ReadOnlyCredentials:
+        """The machine's credentials as they are now, for what cannot look for them itself. Raises TerminalError where it has none."""
+        with asking("the machine's credentials"):
+            held = self._session.get_credentials()
+            if held is None:
+                raise NoCredentialsError
+            return held.get_frozen_credentials()
 
     def arn_prefix(self, service: str) -> str:
         """How the ARNs of a service's resources begin: `arn:aws:athena:eu-central-1:123456789012`."""

@@ -146,7 +146,7 @@ def lake_query(project: Project) -> LakeQuery:
         (zone, contract.domain, contract.table, project.lake.uri(zone, contract))
         for contract in project.contracts for zone in (("curated",) if contract.model is not None else ("raw", "ods", "hds"))
     ]
-    return LakeQuery(project.environment.lake.root, relations)
+    return LakeQuery(project.environment.lake.root, relations, project.environment.lake.store)
 
 
 Row = tuple[object, ...]

@@ -72,8 +72,9 @@ class Mart:
 
 def mart_project(project: Project) -> MartProject:
     """The project's dbt project, bound to its lake."""
-    scratch = project.state / "marts.duckdb"
-    return MartProject(project.marts_folder, project.environment.lake.root, scratch, project.environment.partitions.time_zone)
+    found, scratch = project.environment, project.state / "marts.duckdb"
+    reached = found.path if found.lake.store is not None else None
+    return MartProject(project.marts_folder, found.lake.root, scratch, found.partitions.time_zone, environment=reached)
 
 
 def prepare_marts(project: Project) -> bool:

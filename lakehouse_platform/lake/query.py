@@ -6,14 +6,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self, cast
+from typing import NamedTuple, Self
 
 import duckdb
 import pyarrow as pa
 
 from lakehouse_platform.errors import TerminalError, UnknownName, did_you_mean
-from lakehouse_platform.lake.extension import load_delta, sql_name, sql_text
+from lakehouse_platform.lake.access import access_to
+from lakehouse_platform.lake.extension import sql_name, sql_text
 from lakehouse_platform.naming import Zone
+from lakehouse_platform.settings import ObjectStore
 
 BATCH_ROWS = 65_536
 NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
@@ -35,7 +37,7 @@ class Relation(NamedTuple):
     domain: str
     table: str
     path: str
-    """Folder of the Delta table."""
+    """Folder or S3 address of the Delta table."""
 
     @property
     def name(self) -> str:
@@ -46,11 +48,15 @@ class Relation(NamedTuple):
 class LakeQuery:
     """A read-only session over the lake. Every query sees each table at one version, the newest when the query began."""
 
-    def __init__(self, root: str, relations: Iterable[tuple[str, str, str, str]]) -> None:
-        """`root` is the lake's; no file outside it can be read. `relations` are zone, domain, table and path."""
+    def __init__(self, root: str, relations: Iterable[tuple[str, str, str, str]], store: ObjectStore | None = None) -> None:
+        """`root` is the lake's; no file outside it can be read. `relations` are zone, domain, table and path.
+
+        `store` says how a lake on S3 is reached.
+        """
         self._relations = {found.name: found for found in (Relation(*relation) for relation in relations)}
         self._connection = duckdb.connect(":memory:", config=NO_DOWNLOADS)
-        load_delta(self._connection)
+        self._access = access_to(store)
+        self._access.prepare(self._connection)
         for zone in Zone:
             self._connection.execute(f"attach ':memory:' as {sql_name(zone)}")
         for schema in sorted({f"{sql_name(r.zone)}.{sql_name(r.domain)}" for r in self._relations.values()}):
@@ -64,6 +70,7 @@ class LakeQuery:
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """Result of one SELECT, batch by batch; read it before the next query begins."""
         names = _tables(self._connection, sql)
+        self._access.renew(self._connection)
         for relation in self._mentioned(names):
             self._pin(relation)
         try:
@@ -105,21 +112,17 @@ class LakeQuery:
         if version is None:
             asset = f"{relation.zone}/{relation.domain}/{relation.table}"
             raise UnknownName(f'{relation.name} holds nothing yet: materialize it first, as in `lakehouse materialize "{asset}"`.')
-        scan = f"delta_scan('{_literal(relation)}', version => {version})"
+        scan = f"delta_scan('{sql_text(_address(relation))}', version => {version})"
         rows = _RAW.format(scan=scan) if relation.zone == Zone.RAW else f"select * from {scan}"
         place = ".".join(sql_name(part) for part in (relation.zone, relation.domain, relation.table))
         self._connection.execute(f"create or replace view {place} as {rows}")
 
     def _version(self, relation: Relation) -> int | None:
-        pattern = f"{_literal(relation)}/_delta_log/*.json"
-        newest = f"select max(regexp_extract(file, '([0-9]+)\\.json$', 1)::bigint) from glob('{pattern}')"
-        row = self._connection.execute(newest).fetchone()
-        return None if row is None else cast("int | None", row[0])
+        return self._access.newest(_address(relation))
 
 
-def _literal(relation: Relation) -> str:
-    path = relation.path if "://" in relation.path else str(Path(relation.path).resolve())
-    return sql_text(path)
+def _address(relation: Relation) -> str:
+    return relation.path if "://" in relation.path else str(Path(relation.path).resolve())
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, sql: str) -> frozenset[str]:

@@ -24,7 +24,7 @@ class BuildFailed(TerminalError):
 
 @dataclass(frozen=True)
 class MartProject:
-    """Where a dbt project lies, and the lake it reads. No environment variable plays a part."""
+    """Where a dbt project lies, and the lake it reads."""
 
     folder: Path
     """The project, with its `profiles.yml`."""
@@ -36,6 +36,8 @@ class MartProject:
     """Zone of the business's days."""
     target: str = "local"
     """Output of the profile."""
+    environment: Path | None = None
+    """The environment's file, which says how a lake on S3 is reached; a lake in a folder needs none."""
     target_folder: Path | None = None
     """Where dbt leaves its manifest and results; `target` in the project unless given."""
 
@@ -63,7 +65,8 @@ class MartProject:
     def variables(self) -> dict[str, str]:
         """What the project's `--vars` must be: the same for every call, or dbt parses everything anew."""
         lake = self.lake if "://" in self.lake else str(Path(self.lake).resolve())
-        return {"lake": lake, "scratch": str(self.scratch.resolve()), "time_zone": self.time_zone}
+        reached = {"environment": str(self.environment.resolve())} if self.environment is not None else {}
+        return {"lake": lake, "scratch": str(self.scratch.resolve()), "time_zone": self.time_zone, **reached}
 
     def arguments(self, command: str, *rest: str) -> list[str]:
         """A command's arguments after the name of the executable and options for the profile and the target."""

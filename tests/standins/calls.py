@@ -50,7 +50,7 @@ class Call:
     """AWS's name of it, or the HTTP method where the request does not tell."""
     method: str
     key: str
-    """`bucket/key` of an S3 object, the path of anything else."""
+    """`bucket/key` of an S3 object, `bucket/prefix` of what is listed, the path of anything else."""
 
     def matches(self, service: str, operation: str, key: str) -> bool:
         """Whether the patterns (`*` for any) fit."""
@@ -68,7 +68,8 @@ def recognise(method: str, target: str, headers: Message) -> Call:
         return Call("standins", path.removeprefix(CONTROL_PATH), method, path)
     named = (headers.get("X-Amz-Target") or "").rpartition(".")[2]
     if service == "s3":
-        return Call(service, _object_operation(method, path, query), method, path.lstrip("/"))
+        listed = "/" + query["prefix"][0] if "prefix" in query else ""
+        return Call(service, _object_operation(method, path, query), method, path.strip("/") + listed)
     return Call(service, named or (_job_operation(method, path) if service == "emr-serverless" else method), method, path)
 
 

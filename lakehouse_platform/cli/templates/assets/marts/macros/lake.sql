@@ -29,10 +29,7 @@
 
 {% macro duckdb__lake_source(zone, domain, table) %}
     {% set path = var('lake') ~ '/' ~ zone ~ '/' ~ domain ~ '/' ~ table %}
-    {% set files %}
-        select max(cast(regexp_extract(file, '([0-9]+)\.json$', 1) as bigint)) from glob('{{ path }}/_delta_log/*.json')
-    {% endset %}
-    {% set version = run_query(files).columns[0].values()[0] %}
+    {% set version = run_query("select lake_version('" ~ path ~ "')").columns[0].values()[0] %}
     {% if version is none %}
         {{ exceptions.raise_compiler_error(
             zone ~ '.' ~ domain ~ '.' ~ table ~ ' is not in the lake yet: materialize ' ~ zone ~ '/' ~ domain ~ '/' ~ table ~ ' first'
