@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import click
 
+from lakehouse_platform.cli.catalog import catalog
 from lakehouse_platform.cli.contracts import explain, schema, validate
 from lakehouse_platform.cli.cost import cost
 from lakehouse_platform.cli.demo import demo
@@ -54,7 +55,7 @@ def lakehouse(context: click.Context, folder: str | None, environment: str | Non
     context.obj = Defaults(folder, environment)
 
 
-for command in (validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, cost, dev, demo):
+for command in (validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, cost, catalog, dev, demo):
     lakehouse.add_command(command)
 
 
