@@ -5,14 +5,13 @@ from __future__ import annotations
 import shlex
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from lakehouse_platform.aws.base import Account, LostAnswer, asking, code_of
+from lakehouse_platform.aws.base import Account, asking, code_of
 from lakehouse_platform.compute.base import JobRequest, JobState, JobStatus, Usage
 from lakehouse_platform.compute.spark import properties
 from lakehouse_platform.contracts.contract import Compute
@@ -27,14 +26,13 @@ STATES = {
     **dict.fromkeys(("RUNNING", "CANCELLING"), JobState.RUNNING),
     "SUCCESS": JobState.SUCCEEDED, "FAILED": JobState.FAILED, "CANCELLED": JobState.CANCELLED,
 }  # fmt: skip
+"""A job that ran longer than its timeout is called cancelled; its details say why."""
 IMAGE_JARS = ("/usr/share/aws/delta/lib/delta-spark.jar", "/usr/share/aws/delta/lib/delta-storage.jar")
 """Delta as the service's image has it."""
 PYTHON = "./environment/bin/python"
 """Of the packed Python, where the service unpacks it."""
 DRIVER_ATTEMPTS = 3
 """How often the service starts a driver that came to an end without success, within the same job."""
-SUBMISSIONS = 3
-"""How often a submission is asked again whose answer got lost; its token makes them one."""
 INITIAL_EXECUTORS = 3
 """The service's own default, which must not be above the cap."""
 STREAMS = ("stdout", "stderr")
@@ -55,12 +53,10 @@ class EmrServerless:
     def submit(self, request: JobRequest) -> str:
         """Id of the job that does the request's work: the one that has the token already, or a new one.
 
+        A submission whose answer got lost is made again, with the same token, so that it finds its job.
         Raises TerminalError where the application has another release than the environment says.
         """
         self._check_release()
-        for _ in range(SUBMISSIONS - 1):
-            with suppress(LostAnswer):
-                return self._start(request)
         return self._start(request)
 
     def status(self, job_id: str) -> JobStatus:
@@ -69,7 +65,8 @@ class EmrServerless:
         said = str(run["state"])
         state = STATES.get(said, JobState.UNKNOWN)
         reason = run.get("stateDetails", "") if state in (JobState.FAILED, JobState.CANCELLED) else ""
-        return JobStatus(job_id, state, said, reason, _usage(run), run.get("startedAt"), run.get("endedAt"))
+        ended = run.get("endedAt", run["updatedAt"]) if state.ended else None
+        return JobStatus(job_id, state, said, reason, _usage(run), run.get("startedAt"), ended)
 
     def cancel(self, job_id: str) -> None:
         """Have it stopped; one that has ended is left alone."""
