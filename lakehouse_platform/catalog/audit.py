@@ -27,6 +27,8 @@ class Change(StrEnum):
     RETYPED = "retyped"
     UNSEEN = "unseen"
     """The crawler found no such table."""
+    UNREGISTERED = "unregistered"
+    """The crawler found a table that is not registered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Mismatch:
     """One thing of a Raw table that AWS sees otherwise than it is registered: somebody else wrote to the table's log."""
 
     contract: str
-    """`domain.table`."""
+    """`domain.table`; the address of a table that is not registered."""
     change: Change
     column: str | None = None
     """None where the table itself was not found."""
@@ -55,7 +57,9 @@ class Mismatch:
             return f"{self.contract}: column {self.column} ({self.declared}) is registered and not in Raw{when}"
         if self.change is Change.RETYPED:
             return f"{self.contract}: column {self.column} is registered as {self.declared} and is {self.found} in Raw{when}"
-        return f"{self.contract}: the crawler found no Raw table"
+        if self.change is Change.UNSEEN:
+            return f"{self.contract}: the crawler found no Raw table"
+        return f"{self.contract}: the crawler found a table there that is not registered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,10 @@ def audit_raw(glue: GlueClient, prefix: str, domain: str) -> tuple[Mismatch, ...
     database = naming.audit_database(prefix, domain)
     found = {place_of(table): table["Name"] for table in tables_in(glue, database)}
     ours = [t for t in tables_of(glue, prefix, domain).values() if t["Parameters"].get(ZONE) == Zone.RAW]
-    return tuple(mismatch for table in ours for mismatch in _audit(glue, database, table, found.get(place_of(table))))
+    unknown = found.keys() - {place_of(table) for table in ours}
+    return (
+        *(mismatch for table in ours for mismatch in _audit(glue, database, table, found.get(place_of(table)))),
+        *(Mismatch(place, Change.UNREGISTERED) for place in sorted(unknown)))
 
 
 def _audit(glue: GlueClient, database: str, ours: TableTypeDef, found: str | None) -> tuple[Mismatch, ...]:

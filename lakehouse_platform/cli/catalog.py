@@ -159,9 +159,11 @@ def crawl(place: Place, domains: tuple[str, ...]) -> int:
     Exit codes: 0 they agree, 1 they do not, or a crawler failed, 2 there is no such domain, 3 a crawler takes too long.
     """
     project = place.open()
-    found = [mismatch for domain in _with_raw(project, domains_of(project, domains)) for mismatch in audited(project, *domain)]
+    settings_of(project)
+    crawled = {domain: audited(project, domain, tables) for domain, tables in _with_raw(project, domains_of(project, domains))}
+    found = [mismatch for mismatches in crawled.values() for mismatch in mismatches]
     if not found:
-        click.echo("What the crawlers found is what is registered.")
+        click.echo(f"{', '.join(crawled)}: what the crawlers found is what is registered." if crawled else "There is no Raw table yet.")
         return 0
     headings = [Heading("table"), Heading("column"), Heading("change"), Heading("registered"), Heading("found"), Heading("since")]
     show_table(headings, (

@@ -188,6 +188,13 @@ def test_a_crawler_s_own_name_for_a_table_is_no_matter(aws: Catalog, tmp_path: P
     assert audit_raw(aws.glue, "lake", "finance") == ()
 
 
+def test_a_table_that_is_not_registered_is_reported(aws: Catalog, tmp_path: Path) -> None:
+    registered(aws, tmp_path)
+    found_by_crawler(aws)
+    aws.moto.delete_table(DatabaseName="lake_finance", Name="raw_invoice")
+    assert [str(m) for m in audit_raw(aws.glue, "lake", "finance")] == [f"{RAW}: the crawler found a table there that is not registered"]
+
+
 def test_only_raw_is_audited(aws: Catalog, tmp_path: Path) -> None:
     register(aws.account, SETTINGS, INVOICE, Zone.ODS, uri(Zone.ODS, INVOICE), lake(tmp_path).ods(INVOICE))
     assert audit_raw(aws.glue, "lake", "finance") == ()
