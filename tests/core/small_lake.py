@@ -12,7 +12,7 @@ import pyarrow as pa
 from lakehouse_platform import contracts
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.contracts.types import LakeType
-from lakehouse_platform.engines.base import Commit, TableSpec
+from lakehouse_platform.engines.base import Commit, Engine, TableSpec
 from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.zones.lake import Lake
@@ -98,9 +98,9 @@ HDS: dict[str, Rows] = {
 }
 
 
-def write(root: Path, *, leave_out: Sequence[str] = ()) -> Lake:
+def write(root: Path | str, *, leave_out: Sequence[str] = (), engine: Engine | None = None) -> Lake:
     """The lake of the rows above, without the ODS tables named."""
-    lake = Lake(str(root), PolarsEngine())
+    lake = Lake(str(root), engine or PolarsEngine())
     for name, rows in ODS.items():
         if name not in leave_out:
             add(lake, Zone.ODS, name, rows)
