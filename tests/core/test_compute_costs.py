@@ -118,3 +118,8 @@ def test_command_takes_months_and_gives_json(project: Project, capsys: Captured)
 def test_command_says_that_no_job_has_run(project: Project, capsys: Captured) -> None:
     assert run(["cost", "--from", "2027-01"]) == 0
     assert capsys.readouterr().out == "No job has run.\n"
+
+
+def test_command_stops_at_the_last_month(project: Project, capsys: Captured) -> None:
+    assert run(["cost", "--by", "month", "--to", "2026-10"]) == 0
+    assert lines(capsys.readouterr().out) == ["month jobs time cost currency", "2026-10 1 7 min 30 s 0.1234 USD"]
