@@ -231,9 +231,14 @@ def _validated(body: dict[str, Any]) -> Submission:
     if not driver or not str(driver.get("entryPoint", "")).strip():
         raise ServiceError(400, "ValidationException", "jobDriver.sparkSubmit.entryPoint is missing")
     try:
-        return emr_submission(driver)
+        return emr_submission(driver, _spark_defaults(body))
     except MalformedSubmissionError as error:
         raise ServiceError(400, "ValidationException", f"sparkSubmitParameters: {error}") from error
+
+
+def _spark_defaults(body: dict[str, Any]) -> dict[str, str]:
+    given = body.get("configurationOverrides", {}).get("applicationConfiguration", [])
+    return {name: value for one in given if one["classification"] == "spark-defaults" for name, value in one["properties"].items()}
 
 
 def _details(run: Run) -> str:

@@ -137,7 +137,8 @@ class Conversation(BaseHTTPRequestHandler):
             for name, value in self.headers.items():
                 if name.lower() not in HOP_BY_HOP | {"content-length"}:
                     connection.putheader(name, value)
-            connection.putheader("Content-Length", str(self.length))
+            if self.length or "Content-Length" in self.headers:
+                connection.putheader("Content-Length", str(self.length))
             connection.endheaders()
             if self.length:
                 connection.send(body)

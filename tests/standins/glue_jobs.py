@@ -86,7 +86,7 @@ class GlueJobs:
             "ListJobs": lambda body: {"JobNames": list(self.jobs)},
             "StartJobRun": self._start,
             "GetJobRun": lambda body: {"JobRun": self._described(self._run(body["JobName"], body["RunId"]))},
-            "GetJobRuns": lambda body: {"JobRuns": [self._described(run) for run in reversed(self._runs_of(body["JobName"]))]},
+            "GetJobRuns": self._list,
             "BatchStopJobRun": self._stop,
         }
 
@@ -127,6 +127,12 @@ class GlueJobs:
     def _runs_of(self, name: str) -> list[JobRun]:
         self._job(name)
         return [run for run in self.runs.values() if run.job["Name"] == name]
+
+    def _list(self, body: dict[str, Any]) -> dict[str, Any]:
+        found = self._runs_of(body["JobName"])[::-1]
+        first, most = int(body.get("NextToken", 0)), body.get("MaxResults", 200)
+        page = [self._described(run) for run in found[first : first + most]]
+        return {"JobRuns": page} | ({"NextToken": str(first + most)} if len(found) > first + most else {})
 
     def _start(self, body: dict[str, Any]) -> dict[str, Any]:
         job = self._job(body["JobName"])

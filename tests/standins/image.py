@@ -9,11 +9,12 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from tests.standins.submission import MalformedSubmissionError, Submission
 
-REGION = "eu-west-1"
+REGION: Final = "eu-west-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "standin", "AWS_SECRET_ACCESS_KEY": "standin"}
 DELTA_JARS = ("delta-spark", "delta-storage")
 ALWAYS = ("hadoop-aws", "aws-java-sdk-bundle")
@@ -83,6 +84,8 @@ class Image:
     def _defaults(self) -> dict[str, str]:
         return {
             "spark.ui.enabled": "false",
+            # Drivers here live for seconds: what the better compiler would gain, it costs.
+            "spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
             "spark.sql.shuffle.partitions": "2",
             "spark.databricks.delta.snapshotPartitions": "2",
             "spark.driver.bindAddress": "127.0.0.1",
@@ -129,11 +132,12 @@ def lay_out(image: Image, submission: Submission, folder: Path, fetch: Fetch) ->
     }
     for archive in submission.listed("spark.archives"):
         place.unpack(archive)
+    python = place.python(submission.virtual_environment)
     modules = [place.installed(wheel) for wheel in submission.wheels]
     command = [str(image.folder / "spark" / "bin" / "spark-submit"), "--master", "local[2]", "--driver-memory", HEAP]
     command += [word for option, values in options.items() if values for word in (option, ",".join(values))]
     command += [word for name, value in submission.passed_on.items() for word in ("--conf", f"{name}={value}")]
-    environment = image.environment(home, submission) | ({"PYTHONPATH": ":".join(modules)} if modules else {})
+    environment = image.environment(home, submission) | python | ({"PYTHONPATH": modules[0]} if modules else {})
     return Layout(folder, (*command, entry, *submission.arguments), environment)
 
 
@@ -162,6 +166,12 @@ class _Place:
         else:
             with tarfile.open(packed) as content:
                 content.extractall(target, filter="tar")
+
+    def python(self, archive: str) -> dict[str, str]:
+        if not archive:
+            return {}
+        self.unpack(f"{archive}#environment")
+        return dict.fromkeys(("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"), "./environment/bin/python")
 
     def installed(self, wheel: str) -> str:
         packed = Path(self.fetched(wheel))

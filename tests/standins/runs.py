@@ -103,6 +103,7 @@ class Run:
     ended: float | None = None
     driver: Driver | None = None
     asked_to_end: Phase | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def seconds(self) -> float:
@@ -110,18 +111,23 @@ class Run:
         return (self.ended or time.time()) - self.started if self.started else 0.0
 
     def enter(self, phase: Phase, reason: str = "") -> None:
-        """Be in a state from now on."""
-        self.updated = time.time()
-        if phase.ended:
-            self.ended = self.updated
-        self.reason = reason
-        self.phase = phase
+        """Be in a state from now on. One that was asked to end goes on to nothing else, and one that has ended stays as it is."""
+        with self.lock:
+            if self.phase.ended or (self.asked_to_end and not phase.ended):
+                return
+            self._enter(phase, reason)
 
     def stop(self, final: Phase = Phase.STOPPED) -> None:
         """Have it end like that; one that has ended stays as it is."""
-        if not self.phase.ended:
-            self.asked_to_end = final
-            self.enter(Phase.STOPPING)
+        with self.lock:
+            if not self.phase.ended:
+                self.asked_to_end = final
+                self._enter(Phase.STOPPING, self.reason)
+
+    def _enter(self, phase: Phase, reason: str) -> None:
+        self.updated = time.time()
+        self.ended = self.updated if phase.ended else None
+        self.phase, self.reason = phase, reason
 
 
 @dataclass(frozen=True)
@@ -154,8 +160,6 @@ class Cluster:
     def _live(self, run: Run, done: Callable[[Run], object]) -> None:
         for phase in (Phase.PENDING, Phase.SCHEDULED):
             time.sleep(self.pace.state)
-            if run.asked_to_end:
-                break
             run.enter(phase)
         time.sleep(self.pace.state)
         try:
@@ -164,6 +168,7 @@ class Cluster:
         except Exception as error:  # noqa: BLE001 - whatever it is, the service says that the run failed of it
             run.enter(Phase.FAILED, f"{type(error).__name__}: {error}")
         if run.asked_to_end:
+            time.sleep(self.pace.state)
             run.enter(run.asked_to_end, run.reason)
         done(run)
 
@@ -184,7 +189,7 @@ class Cluster:
             run.attempt += 1
             run.enter(Phase.SCHEDULED)
         else:
-            run.enter(Phase.FAILED, failure(code, driver.printed("stderr").decode(errors="replace")))
+            run.enter(Phase.FAILED, failure(code, *(driver.printed(stream).decode(errors="replace") for stream in ("stderr", "stdout"))))
 
     def _watch(self, run: Run, driver: Driver) -> None:
         published = time.monotonic()
@@ -197,7 +202,7 @@ class Cluster:
                 published = time.monotonic()
 
 
-def failure(code: int, stderr: str) -> str:
-    """Why a driver failed, in few words: its last line of error."""
-    lines = [line.strip() for line in stderr.splitlines() if "Error" in line or "Exception" in line]
+def failure(code: int, *streams: str) -> str:
+    """Why a driver failed, in few words: the last line of error. Spark sends what a Python driver says of errors to stdout."""
+    lines = [line.strip() for stream in streams for line in stream.splitlines() if "Error" in line or "Exception" in line]
     return f"ExitCode: {code}. Last few exceptions: {lines[-1] if lines else 'none'}"

@@ -35,6 +35,8 @@ class Submission:
     """Of Spark."""
     wheels: tuple[str, ...] = ()
     """Installed before the driver starts, as Glue does."""
+    virtual_environment: str = ""
+    """Archive of the Python that takes the place of the image's, as Glue has it."""
     delta: bool = False
     """Whether the image puts Delta on the class path unasked."""
 
@@ -55,13 +57,13 @@ class Submission:
         return {name: value for name, value in kept.items() if not name.startswith("spark.emr-serverless.")}
 
 
-def emr_submission(spark_submit: Mapping[str, object]) -> Submission:
-    """What `jobDriver.sparkSubmit` names. Raises MalformedSubmissionError."""
+def emr_submission(spark_submit: Mapping[str, object], defaults: Mapping[str, str]) -> Submission:
+    """What `jobDriver.sparkSubmit` names, over the run's own defaults. Raises MalformedSubmissionError."""
     arguments = spark_submit.get("entryPointArguments") or ()
     if not isinstance(arguments, list | tuple):
         raise MalformedSubmissionError("entryPointArguments is not a list")
     settings = spark_settings(str(spark_submit.get("sparkSubmitParameters") or ""))
-    return Submission(str(spark_submit["entryPoint"]), tuple(map(str, arguments)), settings)
+    return Submission(str(spark_submit["entryPoint"]), tuple(map(str, arguments)), {**defaults, **settings})
 
 
 def spark_settings(parameters: str) -> dict[str, str]:
@@ -91,7 +93,8 @@ def glue_submission(run: Mapping[str, str], script: str, arguments: Mapping[str,
     if unknown := [module for module in modules if not (module.startswith("s3://") and module.endswith(".whl"))]:
         raise MalformedSubmissionError(f"{unknown[0]} would come from a package index, and there is none here; name a wheel on S3")
     words = tuple(word for pair in {**run, **arguments}.items() for word in pair)
-    return Submission(script, words, settings, modules, delta)
+    script = arguments.get("--scriptLocation", script)
+    return Submission(script, words, settings, modules, arguments.get("--python-virtual-env", ""), delta)
 
 
 def _pairs(texts: Iterable[str]) -> dict[str, str]:
