@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import click
 
+from lakehouse_platform.cli.bundle import bundle
 from lakehouse_platform.cli.catalog import catalog
 from lakehouse_platform.cli.contracts import explain, schema, validate
 from lakehouse_platform.cli.cost import cost
@@ -55,7 +56,9 @@ def lakehouse(context: click.Context, folder: str | None, environment: str | Non
     context.obj = Defaults(folder, environment)
 
 
-for command in (validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, cost, catalog, dev, demo):
+COMMANDS = (validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, cost, catalog, bundle, dev, demo)
+"""In the order of a day's work."""
+for command in COMMANDS:
     lakehouse.add_command(command)
 
 
