@@ -15,7 +15,6 @@ from importlib import metadata
 from pathlib import Path
 from platform import python_version
 from resource import RUSAGE_SELF, getrusage
-from typing import TYPE_CHECKING
 
 from lakehouse_platform.errors import LakehouseError, SettingsError, TerminalError, TransientError, UnknownName
 from lakehouse_platform.jobs.arguments import JobArguments, read_arguments
@@ -24,9 +23,6 @@ from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.jobs.report import DayReport, Failed, JobReport
 from lakehouse_platform.jobs.results import leave_report
 from lakehouse_platform.jobs.steps import STEPS
-
-if TYPE_CHECKING:
-    from lakehouse_platform.engines.base import Engine
 
 OK, USAGE = 0, 2
 EXIT = {Failed.TERMINAL: 1, Failed.TRANSIENT: 3, Failed.UNEXPECTED: 4}
@@ -93,20 +89,16 @@ def run_job(project: Project, asked: JobArguments) -> JobReport:
     days: list[DayReport] = []
     try:
         with call_home(project, asked) as home:
-            bound = project.on(start_engine(project))
-            _run_days(bound, asked, home, days)
+            _run_days(_on_spark(project), asked, home, days)
     except Exception as error:  # noqa: BLE001 (the report says what it was)
         return replace(_report(asked, days), failed=_kind(error), why=text_of(error))
     return _report(asked, days)
 
 
-def start_engine(project: Project) -> Engine:
-    """Spark as the service has set it up. Raises TerminalError where it cannot write the lake safely."""
-    from lakehouse_platform.engines.spark.engine import SparkEngine
-    from lakehouse_platform.engines.spark.session import running_session
+def _on_spark(project: Project) -> Project:
+    from lakehouse_platform.engines.spark.job import job_engine
 
-    store = project.environment.lake.store
-    return SparkEngine(running_session(store), store)
+    return project.on(job_engine(project.environment.lake.store))
 
 
 def _run_days(project: Project, asked: JobArguments, home: Home, days: list[DayReport]) -> None:

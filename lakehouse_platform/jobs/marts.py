@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from lakehouse_platform.contracts.contract import Contract, OnFailure
 from lakehouse_platform.errors import ContractError, TerminalError
 from lakehouse_platform.jobs.project import Project
+from lakehouse_platform.jobs.registration import register_table
+from lakehouse_platform.jobs.scans import scan_outcomes, scan_specs
 from lakehouse_platform.jobs.steps import (
     CheckOutcome,
     CheckSpec,
@@ -67,7 +69,7 @@ class Mart:
         tests = [CheckSpec(t.check, t.description, t.halting) for t in self.tests]
         rules = [CheckSpec(r.name, describe_rule(r), r.on_failure is not OnFailure.WARN) for r in self.contract.rules]
         fresh = (freshness_spec(self.contract),) if self.contract.freshness is not None else ()
-        return (shape, *tests, *rules, *fresh)
+        return (shape, *tests, *rules, *scan_specs(self.contract), *fresh)
 
 
 def mart_project(project: Project) -> MartProject:
@@ -201,10 +203,12 @@ def _outcome(
 ) -> Outcome:
     contract = mart.contract
     through = mart_complete_through(project, mart, marts)
-    checks = (*_test_checks(mart, build), *_audit_checks(contract, audit), *fresh_outcomes(contract, through))
+    scans, fresh = scan_outcomes(project, contract), fresh_outcomes(contract, through)
+    checks = (*_test_checks(mart, build), *_audit_checks(contract, audit), *scans, *fresh)
     if published is None:
         return Outcome(checks, halted=f"{contract.name} was not published: {_why_not(contract, build, audit)}")
-    figures: dict[str, Figure] = {"delta_version": published.version, "rows_changed": published.committed}
+    figures: dict[str, Figure] = {
+        "delta_version": published.version, "rows_changed": published.committed, **register_table(project, Zone.CURATED, contract)}
     return Outcome(checks, published.rows, published.rows, figures, through)
 
 

@@ -150,7 +150,7 @@ def _figures_from_json(value: object) -> dict[str, Figure]:
 
 
 def _figure(value: object) -> Figure:
-    if isinstance(value, bool | int | str):
+    if isinstance(value, bool | int | float | str):
         return value
     return dt.datetime.fromisoformat(str(_mapping(value)[INSTANT]))
 

@@ -18,7 +18,7 @@ from lakehouse_platform.zones.lake import Lake
 from lakehouse_platform.zones.ledger import complete_through, read_ledger
 from lakehouse_platform.zones.status import status, taken_in
 
-Figure = int | str | bool | dt.datetime
+Figure = int | float | str | bool | dt.datetime
 
 SCHEMA, REQUIRED, FRESH, AGREES = "schema_matches_contract", "required_columns_present", "data_is_fresh", "agrees_with_ods"
 """Checks that every table has in some zone; the others are named after the contract's rules."""

@@ -8,7 +8,7 @@ from functools import partial
 from importlib import resources
 from pathlib import Path
 
-from lakehouse_platform.compute.artifacts import Artifact, Artifacts
+from lakehouse_platform.compute.artifacts import Artifact, Artifacts, Place
 from lakehouse_platform.errors import SettingsError
 from lakehouse_platform.jobs.packing.archives import sha256_of
 from lakehouse_platform.jobs.packing.contracts import project_zip
@@ -24,15 +24,25 @@ ENTRY = "lakehouse_job.py"
 def artifacts_of(project: Project, python: str | None = None, jars: Sequence[Path] = ()) -> Artifacts:
     """What the project's jobs need.
 
-    `python` is an archive that was made elsewhere: a file, or an address on S3. Without it, this Python is packed.
+    `python` is an archive that was made elsewhere: a file, or an address on S3. Without it, the environment's is taken,
+    or this Python is packed.
     Raises SettingsError where there is no such file.
     """
     folder = project.state / FOLDER
     name, wheel = library_wheel()
     entry = resources.files("lakehouse_platform.jobs").joinpath("__main__.py").read_bytes()
     return Artifacts(
-        _python(project, folder, python), _bytes(folder, name, wheel), _bytes(folder, ENTRY, entry),
+        _python(project, folder, python or project.environment.compute.python), _bytes(folder, name, wheel), _bytes(folder, ENTRY, entry),
         _bytes(folder, "project.zip", project_zip(project)), tuple(_file(jar) for jar in jars))
+
+
+def artifacts_place(project: Project) -> Place:
+    """Where the project's artifacts are kept. Raises SettingsError where the environment does not say."""
+    environment = project.environment
+    if environment.compute.artifacts is None:
+        raise SettingsError(f"{environment.path}: it is not said where artifacts of jobs go. Add `compute: {{artifacts: s3://…}}`.")
+    store = environment.lake.store
+    return Place(project.account, environment.compute.artifacts, store.kms_key if store is not None else None)
 
 
 def _python(project: Project, folder: Path, python: str | None) -> Artifact | str:

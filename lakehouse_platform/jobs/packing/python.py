@@ -79,7 +79,7 @@ def _members() -> Iterator[Member]:
 
 def _base() -> Iterator[Member]:
     """The interpreter and the standard library."""
-    yield Member("bin/python", START.encode(), executable=True)
+    yield from (Member(f"bin/{name}", START.encode(), executable=True) for name in ("python", "python3"))
     yield Member(f"bin/{VERSION}", _interpreter(), executable=True)
     stdlib = Path(sysconfig.get_path("stdlib"))
     for folder, folders, files in os.walk(stdlib):
