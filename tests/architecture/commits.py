@@ -9,15 +9,17 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 ON_DELTA = {"create_write_transaction", "delete", "repair", "restore", "update", "commit_write_transaction"}
 """Methods that commit, in a module that imports deltalake; a dictionary there is updated with `|=`."""
+ON_SPARK = {"sql", "save", "saveAsTable", "insertInto", "executeMerge", "executeDelete", "executeUpdate"}
+"""Methods that commit, in a module that imports pyspark; a query is written with the DataFrame API, so that all of its SQL does."""
 PARTS_OF_DELTA = {"alter", "optimize"}
 """`table.alter.…()` and `table.optimize.…()` commit."""
 
 
 def commits_without_faults(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Commit calls that do not stand between two `faults.reach` of the same function."""
-    imports_delta, handles_files = _imports(tree, "deltalake"), _imports(tree, "os", "pathlib")
+    known = {library for library in ("deltalake", "pyspark", "os", "pathlib") if _imports(tree, library)}
     for call, function in _calls(tree, None):
-        what = _commit(call, imports_delta=imports_delta, handles_files=handles_files)
+        what = _commit(call, known)
         if what and not _is_surrounded(call, function):
             yield call.lineno, f"{what} lacks faults.reach before or after it in its function"
 
@@ -38,8 +40,8 @@ def _imports(tree: ast.Module, *libraries: str) -> bool:
     return False
 
 
-def _commit(call: ast.Call, *, imports_delta: bool, handles_files: bool) -> str | None:
-    """Name of the call when it commits."""
+def _commit(call: ast.Call, known: set[str]) -> str | None:
+    """Name of the call when it commits, in a module that knows the libraries."""
     function = call.func
     if isinstance(function, ast.Name):
         return function.id if function.id == "write_deltalake" else None
@@ -50,9 +52,11 @@ def _commit(call: ast.Call, *, imports_delta: bool, handles_files: bool) -> str 
         return ".".join(chain)
     if chain[-1] == "execute" and "merge" in chain:
         return "merge(…).execute"
-    if imports_delta and (chain[-1] in ON_DELTA or PARTS_OF_DELTA & set(chain[:-1])):
+    if "pyspark" in known and chain[-1] in ON_SPARK:
         return ".".join(chain)
-    return f"Path.{chain[-1]}" if handles_files and chain[-1] in {"rename", "replace"} and _takes_a_target(call) else None
+    if "deltalake" in known and (chain[-1] in ON_DELTA or PARTS_OF_DELTA & set(chain[:-1])):
+        return ".".join(chain)
+    return f"Path.{chain[-1]}" if known & {"os", "pathlib"} and chain[-1] in {"rename", "replace"} and _takes_a_target(call) else None
 
 
 def _chain(node: ast.expr) -> list[str]:

@@ -21,6 +21,9 @@ COMMITS = {
     "table.update(updates)": "from deltalake import DeltaTable",
     "table.alter.add_columns(fields)": "from deltalake import DeltaTable",
     "table.optimize.compact()": "from deltalake import DeltaTable",
+    'session.sql("MERGE INTO delta.`t` …")': "from pyspark.sql import SparkSession",
+    'frame.write.format("delta").mode("append").options(**said).save(uri)': "from pyspark.sql import DataFrame",
+    'frame.write.saveAsTable("t")': "import pyspark.sql",
     "os.replace(staged, path)": "import os",
     "staged.replace(path)": "from pathlib import Path",
     "staged.rename(path)": "from pathlib import Path",
@@ -45,10 +48,11 @@ def test_every_commit_stands_between_two_fault_points() -> None:
     assert found_habits(ROOT, sources(ROOT, LIBRARY), commits_without_faults) == []
 
 
-def test_commits_are_found_where_they_are_known_to_be() -> None:
-    engine = ast.parse((ROOT / LIBRARY / "engines" / "polars.py").read_text())
+@pytest.mark.parametrize(("module", "commits"), [("polars.py", 4), ("spark/table.py", 3), ("spark/engine.py", 2)])
+def test_commits_are_found_where_they_are_known_to_be(module: str, commits: int) -> None:
+    engine = ast.parse((ROOT / LIBRARY / "engines" / module).read_text())
     without = ast.fix_missing_locations(_WithoutFaults().visit(engine))
-    assert len(list(commits_without_faults(without))) >= 4
+    assert len(list(commits_without_faults(without))) >= commits
 
 
 class _WithoutFaults(ast.NodeTransformer):

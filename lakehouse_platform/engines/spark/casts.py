@@ -194,4 +194,6 @@ def _instant(text: Column) -> Column:
     date, time, fraction, sign, hours, minutes = (fn.regexp_extract(text, grammar.TIMESTAMP, n) for n in range(1, 7))
     offset = fn.when(hours == "", "+00:00").otherwise(fn.concat(sign, hours, fn.lit(":"), fn.when(minutes == "", "00").otherwise(minutes)))
     spelt = fn.concat(date, fn.lit(" "), time, fn.lit("."), fn.substring(fn.rpad(fraction, 6, "0"), 1, 6), offset)
-    return fn.when(text.rlike(grammar.TIMESTAMP), spelt.cast("timestamp"))
+    instant = fn.when(text.rlike(grammar.TIMESTAMP), spelt.cast("timestamp"))
+    first, last = (fn.lit(end.isoformat()).cast("timestamp") for end in (grammar.FIRST, grammar.LAST))
+    return fn.when(instant.between(first, last), instant)

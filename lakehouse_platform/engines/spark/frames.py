@@ -64,9 +64,10 @@ def table_of(frame: DataFrame) -> pa.Table:
 def _collected(frame: DataFrame) -> list[pa.RecordBatch]:
     """As `DataFrame._collect_as_arrow`, which leaves its socket open."""
     java: Any = frame._jdf  # noqa: SLF001
+    connect: Any = local_connect_and_auth
     read: Any = ArrowCollectSerializer
     port, secret, server = java.collectAsArrowToPython()
-    stream, connection = local_connect_and_auth(port, secret)
+    stream, connection = connect(port, secret)
     connection.settimeout(None)  # the first rows come when the whole plan has run
     with connection, stream:
         *batches, order = read().load_stream(stream)
