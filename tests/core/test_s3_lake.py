@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pyarrow as pa
@@ -173,3 +174,14 @@ def test_table_that_is_not_there_is_told_from_a_bucket_that_is_not(on_s3: Object
     assert not on_s3.lake.engine.exists(f"{on_s3.lake.root}/t")
     with pytest.raises(UnknownName, match="there is no table yet"):
         on_s3.lake.engine.open(f"{on_s3.lake.root}/t")
+
+
+def test_s3_that_is_slow_holds_up_no_other_thread(on_s3: ObjectLake) -> None:
+    on_s3.aws.faults.delay_answer("s3", "ListObjectsV2", delay=1.0, key=f"{on_s3.bucket}/*")
+    asking = Thread(target=on_s3.lake.engine.exists, args=(f"{on_s3.lake.root}/t",))
+    asking.start()
+    turns = 0
+    while asking.is_alive():
+        asking.join(0.05)
+        turns += 1
+    assert turns > 5
