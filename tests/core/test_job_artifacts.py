@@ -122,6 +122,15 @@ def test_two_that_upload_at_once_agree(account: Account, way: Between, tmp_path:
     assert content(account, addresses[0]) == b"library"
 
 
+def test_what_somebody_else_has_just_written_is_not_written_over(account: Account, way: Between, tmp_path: Path) -> None:
+    held = artifact(tmp_path, "library.whl", b"library")
+    key = place(account).key(held)
+    way.before["PUT", key] = lambda: account.s3.put_object(Bucket=BUCKET, Key=key, Body=b"theirs", ChecksumAlgorithm="SHA256")
+    with pytest.raises(TerminalError, match="holds something else than its name says"):
+        put(place(account), held)
+    assert content(account, place(account).address(held)) == b"theirs"
+
+
 def test_an_upload_that_meets_another_one_is_tried_again(account: Account, way: Between, tmp_path: Path) -> None:
     held = artifact(tmp_path, "library.whl", b"library")
     busy = b"<Error><Code>ConditionalRequestConflict</Code><Message>Another put is under way.</Message></Error>"
