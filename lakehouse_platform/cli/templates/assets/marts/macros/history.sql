@@ -37,8 +37,8 @@ merged as (
 
 select
     {{ ([key] + columns) | join(',\n    ') }},
-    effective_from,
-    effective_to,
+    {{ kept_instant('effective_from') }} as effective_from,
+    {{ kept_instant('effective_to') }} as effective_to,
     effective_to is null as is_latest
 from merged
 {% endmacro %}

@@ -14,6 +14,20 @@
     (cast({{ day }} as timestamp) at time zone '{{ var("time_zone") }}')
 {%- endmacro %}
 
+{% macro athena__midnight(day) -%}
+    with_timezone(cast({{ day }} as timestamp(6)), '{{ var("time_zone") }}')
+{%- endmacro %}
+
+{# An instant as a mart's table keeps it. #}
+{% macro kept_instant(instant) %}{{ return(adapter.dispatch('kept_instant')(instant)) }}{% endmacro %}
+
+{% macro default__kept_instant(instant) %}{{ instant }}{% endmacro %}
+
+{# Iceberg keeps microseconds and takes nothing else. #}
+{% macro athena__kept_instant(instant) -%}
+    cast({{ instant }} as timestamp(6) with time zone)
+{%- endmacro %}
+
 {# The day after. #}
 {% macro next_day(day) %}{{ return(adapter.dispatch('next_day')(day)) }}{% endmacro %}
 
