@@ -9,6 +9,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -108,11 +109,17 @@ def checks(table: TableStatus) -> str:
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N",
               help=f"Show at most N rows; 0 for all.  [default: {SHOWN} in a table, all in JSON and CSV]")
+@click.option("--engine", "runner", type=click.Choice(["duckdb", "athena"]), default="duckdb", show_default=True,
+              help="What runs the query: DuckDB on this machine, or Athena, in its own SQL.")
+@click.option("--workgroup", metavar="NAME", help="Athena's workgroup.  [default: that of the first table's domain]")
 @with_place
-def query(place: Place, sql: str, *, as_json: bool, as_csv: bool, limit: int | None) -> None:
-    """Run one SELECT over the lake, by DuckDB; tables are called `zone.domain.table`. Works while a run is going.
+def query(
+    place: Place, sql: str, *, as_json: bool, as_csv: bool, limit: int | None, runner: str, workgroup: str | None,
+) -> None:
+    """Run one SELECT over the lake; tables are called `zone.domain.table`. Works while a run is going.
 
-    Every table is read at one version, the newest when the query begins. Instants are UTC.
+    DuckDB reads every table at one version, the newest when the query begins. Athena says on standard error what it read and what that
+    cost; a query whose wait is interrupted is stopped. Instants are UTC.
 
     \b
     Examples:
@@ -120,22 +127,35 @@ def query(place: Place, sql: str, *, as_json: bool, as_csv: bool, limit: int | N
       lakehouse query "select region, sum(revenue_usd) from curated.finance.kpi_revenue_daily group by 1"
       lakehouse query "select * from hds.customer.customer where is_current" --csv > customers.csv
       lakehouse query "show all tables"
+      lakehouse query --engine athena --env production "select count(*) from ods.finance.invoice"
 
     Exit codes: 0 shown, 1 the query is not right, 2 there is no such table.
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv cannot both be had.")
     most = (0 if as_json or as_csv else SHOWN) if limit is None else limit
-    with lake_query(place.open()) as session:
-        result = session.stream(sql)
-        names = result.schema.names
-        rows = _rows(result)
-        if as_json:
-            _write_json(names, _first(rows, most))
-        elif as_csv:
-            _write_csv(names, _first(rows, most))
-        else:
-            _write_table(result.schema, rows, most)
+    write = _write_json if as_json else _write_csv if as_csv else _write_table
+    run = {"duckdb": _on_duckdb, "athena": _on_athena}[runner]
+    with run(place.open(), sql, workgroup) as rows:
+        write(rows, most)
+
+
+@contextmanager
+def _on_duckdb(project: Project, sql: str, workgroup: str | None) -> Iterator[pa.RecordBatchReader]:
+    if workgroup:
+        raise click.UsageError("--workgroup is Athena's: it needs --engine athena.")
+    with lake_query(project) as session:
+        yield session.stream(sql)
+
+
+@contextmanager
+def _on_athena(project: Project, sql: str, workgroup: str | None) -> Iterator[pa.RecordBatchReader]:
+    from lakehouse_platform.jobs.athena import athena_query
+
+    answer = athena_query(project).run(sql, workgroup=workgroup)
+    price = f", {answer.cost:.6f} USD" if answer.cost else ""
+    click.echo(f"{answer.workgroup}: {answer.bytes_scanned:,} bytes read in {answer.seconds:.1f} s{price} (query {answer.id})", err=True)
+    yield answer.rows
 
 
 def lake_query(project: Project) -> LakeQuery:
@@ -161,10 +181,10 @@ def _first(rows: Iterator[Row], most: int) -> Iterator[Row]:
     return itertools.islice(rows, most) if most else rows
 
 
-def _write_json(names: Sequence[str], rows: Iterator[Row]) -> None:
+def _write_json(result: pa.RecordBatchReader, most: int) -> None:
     click.echo("[", nl=False)
-    for number, row in enumerate(rows):
-        record = dict(zip(names, map(_plain, row), strict=True))
+    for number, row in enumerate(_first(_rows(result), most)):
+        record = dict(zip(result.schema.names, map(_plain, row), strict=True))
         click.echo(f"{',' if number else ''}\n {json.dumps(record, default=_text, ensure_ascii=False)}", nl=False)
     click.echo("\n]")
 
@@ -174,15 +194,16 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _write_csv(names: Sequence[str], rows: Iterator[Row]) -> None:
+def _write_csv(result: pa.RecordBatchReader, most: int) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([None if value is None else _text(value) for value in row] for row in rows)
+    writer.writerow(result.schema.names)
+    writer.writerows([None if value is None else _text(value) for value in row] for row in _first(_rows(result), most))
 
 
-def _write_table(schema: pa.Schema, rows: Iterator[Row], most: int) -> None:
+def _write_table(result: pa.RecordBatchReader, most: int) -> None:
     import pyarrow as pa
 
+    schema, rows = result.schema, _rows(result)
     shown = list(_first(rows, most))
     more = most > 0 and next(rows, None) is not None
     numeric = [pa.types.is_integer(f.type) or pa.types.is_floating(f.type) or pa.types.is_decimal(f.type) for f in schema]
