@@ -74,7 +74,7 @@ def test_connection_is_kept_open(aws: StandIns) -> None:
         connection.request("PUT", "/lake/kept", b"1")
         connection.getresponse().read()
         kept = connection.sock
-        connection.request("PUT", "/lake/kept", b"2")
+        connection.request("PUT", "/lake/kept_too", b"2")
         assert connection.getresponse().status == 200
         assert connection.sock is kept
 
