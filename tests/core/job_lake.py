@@ -12,7 +12,7 @@ from tests.properties.oracle import Row
 
 DAYS = ("2026-11-01", "2026-11-02", "2026-11-03")
 HALTED = DAYS[1]
-SECRET = "a name that nobody may read"  # noqa: S105 (a planted value)
+SECRET = "a name that nobody may read"
 TABLE = "finance.ledger"
 
 CONTRACT = """\
@@ -27,8 +27,8 @@ description: {purpose: A ledger.}
 schema:
   - name: ledger
     properties:
-      - {name: region, logicalType: string, physicalType: varchar(80), required: true, primaryKey: true, primaryKeyPosition: 1, description: R}
-      - {name: number, logicalType: integer, physicalType: bigint, required: true, primaryKey: true, primaryKeyPosition: 2, description: N}
+      - {name: region, logicalType: string, physicalType: varchar(80), required: true, primaryKey: true, primaryKeyPosition: 1}
+      - {name: number, logicalType: integer, physicalType: bigint, required: true, primaryKey: true, primaryKeyPosition: 2}
       - {name: amount, logicalType: number, physicalType: "numeric(38,9)", description: A}
       - {name: note, logicalType: string, physicalType: text, classification: restricted, description: T}
     quality:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lakehouse_platform.errors import UnknownName
@@ -42,7 +44,9 @@ def test_a_wrong_command_line_ends_with_usage(capsys: pytest.CaptureFixture[str]
     assert "--table (domain.table)" in capsys.readouterr().err
 
 
-def test_a_job_without_a_project_says_where_it_looked(tmp_path: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.chdir(str(tmp_path))
+def test_a_job_without_a_project_says_where_it_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(["--environment", "prod", "--zone", "ods", "--table", "a.b", "--days", "2026-11-01", "--run", "r"]) == 1
     assert f"{tmp_path}: there is no project or project.zip here" in capsys.readouterr().err
