@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import click
 
+from lakehouse_platform.cli.athena import athena
 from lakehouse_platform.cli.bundle import bundle
 from lakehouse_platform.cli.catalog import catalog
 from lakehouse_platform.cli.contracts import explain, schema, validate
@@ -56,7 +57,9 @@ def lakehouse(context: click.Context, folder: str | None, environment: str | Non
     context.obj = Defaults(folder, environment)
 
 
-COMMANDS = (validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, cost, catalog, bundle, dev, demo)
+COMMANDS = (
+    validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, cost, catalog, athena, bundle, dev, demo,
+)
 """In the order of a day's work."""
 for command in COMMANDS:
     lakehouse.add_command(command)
