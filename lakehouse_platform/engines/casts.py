@@ -8,13 +8,14 @@ import polars as pl
 import polars_hash as plh
 
 from lakehouse_platform.contracts.types import Kind, LakeType
+from lakehouse_platform.engines import grammar
 
 _POLARS: dict[Kind, pl.DataType] = {
     Kind.BOOLEAN: pl.Boolean(), Kind.INT16: pl.Int16(), Kind.INT32: pl.Int32(), Kind.INT64: pl.Int64(),
     Kind.FLOAT32: pl.Float32(), Kind.FLOAT64: pl.Float64(), Kind.STRING: pl.String(), Kind.BINARY: pl.Binary(),
     Kind.DATE: pl.Date(), Kind.TIMESTAMP: pl.Datetime("us", "UTC"),
 }
-_TRUTH = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
+_NAN = 0x7FF8000000000000
 HASH_DIGITS = 32
 """Hex digits of sha256 that are kept: 128 bits."""
 
@@ -34,8 +35,14 @@ def as_text(name: str, lake: LakeType) -> pl.Expr:
     if lake.kind is Kind.BINARY:
         return column.bin.encode("hex")
     if lake.kind in (Kind.FLOAT32, Kind.FLOAT64):
-        return (column + 0.0).cast(pl.String)
+        return _bits(column).cast(pl.String)
     return column.cast(pl.String)
+
+
+def _bits(column: pl.Expr) -> pl.Expr:
+    """IEEE bits as a number, which every engine has exactly; adding zero leaves one zero, and there is one NaN."""
+    number = column.cast(pl.Float64) + 0.0
+    return pl.when(number.is_nan()).then(pl.lit(_NAN)).otherwise(number.reinterpret(dtype=pl.Int64))
 
 
 def fingerprint(columns: Mapping[str, LakeType]) -> pl.Expr:
@@ -86,29 +93,27 @@ def _soft(name: str, held: pl.DataType, lake: LakeType) -> pl.Expr:
 
 
 def _from_text(column: pl.Expr, lake: LakeType) -> pl.Expr:
-    text = column.str.strip_chars()
     if lake.kind is Kind.STRING:
         return column
+    text = column.str.strip_chars(grammar.WHITESPACE)
     if lake.kind is Kind.BOOLEAN:
-        return text.str.to_lowercase().replace_strict(_TRUTH, default=None, return_dtype=pl.Boolean)
-    if lake.kind is Kind.DECIMAL:
-        return _decimal(text, lake.precision or 38, lake.scale or 0)
+        return text.str.to_lowercase().replace_strict(grammar.TRUTH, default=None, return_dtype=pl.Boolean)
     if lake.kind is Kind.DATE:
-        return text.str.to_date("%Y-%m-%d", strict=False)
+        return _matching(text, grammar.DATE).str.to_date("%Y-%m-%d", strict=False)
     if lake.kind is Kind.TIMESTAMP:
-        spaced = text.str.replace("T", " ", literal=True)
-        return spaced.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", strict=False).dt.convert_time_zone("UTC")
+        return _instant(_matching(text, grammar.TIMESTAMP).str.replace("T", " ", literal=True))
     if lake.kind is Kind.BINARY:
         return text.str.strip_prefix("\\x").str.decode("hex", strict=False)
     if lake.kind in (Kind.FLOAT32, Kind.FLOAT64):
-        return text.cast(polars_type(lake), strict=False)
-    whole = pl.when(text.str.contains(r"^[+-]?\d+$")).then(text.str.strip_prefix("+"))
-    return whole.cast(polars_type(lake), strict=False)
+        return _matching(text, grammar.FLOAT).cast(polars_type(lake), strict=False)
+    pattern = grammar.decimal(lake.precision or 38, lake.scale or 0) if lake.kind is Kind.DECIMAL else grammar.WHOLE
+    return _matching(text, pattern).str.strip_prefix("+").cast(polars_type(lake), strict=False)
 
 
-def _decimal(text: pl.Expr, precision: int, scale: int) -> pl.Expr:
-    """Only digits that the type has room for: Polars' own cast rounds."""
-    whole, fraction = precision - scale, rf"(?:\.\d{{0,{scale}}}0*)?"
-    digits = rf"\d{{1,{whole}}}" if whole else "0"
-    fits = text.str.contains(rf"^[+-]?0*{digits}{fraction}$")
-    return pl.when(fits).then(text.str.strip_prefix("+")).cast(pl.Decimal(precision, scale), strict=False)
+def _instant(text: pl.Expr) -> pl.Expr:
+    instant = text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", strict=False).dt.convert_time_zone("UTC")
+    return pl.when(instant.is_between(grammar.FIRST, grammar.LAST)).then(instant)
+
+
+def _matching(text: pl.Expr, pattern: str) -> pl.Expr:
+    return pl.when(text.str.contains(pattern)).then(text)
