@@ -5,6 +5,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3 python3.13 python3.12 python3.11
+ENV ?= local
 PYTEST_ARGS ?= -n 2 --dist loadfile
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
@@ -18,13 +19,17 @@ help: ## Show this list
 
 setup: $(VENV)/.installed ## Make .venv with exactly what requirements.lock names (the other targets do this first)
 
-demo: setup ## Run the main job: PostgreSQL to Raw, ODS, HDS, marts and Domo datasets; ends in a summary
-	$(BIN)/lakehouse demo
+# What an environment needs beside the packages, and what its commands run in.
+NEEDS_aws-local := $(VENV)/spark-jars/.fetched
+AROUND_aws-local = $(BIN)/python -m tests.standins --jars $(VENV)/spark-jars --
+
+demo: setup $(NEEDS_$(ENV)) ## Run the main job: PostgreSQL to Raw, ODS, HDS, marts and Domo datasets; `ENV=aws-local` on stand-ins of AWS
+	$(AROUND_$(ENV)) $(BIN)/lakehouse --env $(ENV) demo
 
 dev: setup ## Open the Dagster UI on the same lakehouse, the demo's runs included
 	$(BIN)/lakehouse dev
 
-test: setup ## Run the tests; `make test PYTEST_ARGS="-k gate"` for a few
+test: setup $(VENV)/spark-jars/.fetched ## Run the tests; `make test PYTEST_ARGS="-k gate"` for a few
 	$(BIN)/pytest -m "not bench" $(PYTEST_ARGS)
 
 lint: setup ## Check style (ruff) and types (mypy --strict)
@@ -49,6 +54,11 @@ $(BIN)/python:
 		exit $$?; \
 	done; \
 	echo "No Python from 3.11 to 3.13 among: $(PYTHON). Install one, or name it: make setup PYTHON=/path/to/python" >&2; exit 1
+
+# Delta for Spark, and S3, from Maven.
+$(VENV)/spark-jars/.fetched: lakehouse_platform/engines/spark/jars.py $(VENV)/.installed
+	$(BIN)/python -m lakehouse_platform.engines.spark.jars $(VENV)/spark-jars
+	@touch $@
 
 # The installer comes out of the same lock as the rest, by its hash; where venv came without pip, uv made it and is here.
 $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python

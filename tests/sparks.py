@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from pyspark.sql import SparkSession
 
-from lakehouse_platform.engines.spark.jars import fetch_jars
+from lakehouse_platform.engines.spark.jars import fetch_jars, log_store_jar
 from lakehouse_platform.engines.spark.session import local_session
 
 QUICK = {
@@ -20,5 +20,5 @@ QUICK = {
 @contextmanager
 def spark_session() -> Iterator[SparkSession]:
     """A small session; use the fixture `spark`, since a process has one at a time."""
-    with local_session(fetch_jars(), cores=2, memory_gb=2, more=QUICK) as session:
+    with local_session([*fetch_jars(), log_store_jar()], cores=2, memory_gb=2, more=QUICK) as session:
         yield session

@@ -1,4 +1,4 @@
-"""The jars that Spark lacks, from Maven, and the Java that runs it: `python -m lakehouse_platform.engines.spark.jars [folder]`."""
+"""The jars that Spark lacks, from Maven and our own, and its Java: `python -m lakehouse_platform.engines.spark.jars [folder]`."""
 
 from __future__ import annotations
 
@@ -41,6 +41,14 @@ def fetch_jars(folder: Path = FOLDER) -> list[Path]:
                 with suppress(FileExistsError):  # another process was first
                     jar.hardlink_to(Path(scratch, "jars", jar.name))
     return wanted
+
+
+def log_store_jar(folder: Path = FOLDER) -> Path:
+    """The log store's jar, compiled where it is not there yet. Raises TransientError where Delta's jar cannot be had."""
+    from lakehouse_platform.engines.spark.logstore_jar import compile_log_store
+
+    storage = next(jar for jar in fetch_jars(folder) if "delta-storage" in jar.name)
+    return compile_log_store(folder, delta_storage=storage, java=java())
 
 
 def java() -> Path:
@@ -95,4 +103,4 @@ def _trust(scratch: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    fetch_jars(*map(Path, sys.argv[1:2]))
+    log_store_jar(*map(Path, sys.argv[1:2]))

@@ -11,6 +11,7 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from lakehouse_platform.engines.spark.jars import choose_java
+from lakehouse_platform.engines.spark.logstore import conditional_put_config, install
 from lakehouse_platform.settings import ObjectStore
 
 _ALWAYS = {
@@ -66,20 +67,33 @@ def _objects(store: ObjectStore) -> dict[str, str]:
     return {f"spark.hadoop.{name}": value for name, value in settings.items()}
 
 
+def local_config(
+    jars: Sequence[Path], *, cores: int = 2, memory_gb: int = 2, store: ObjectStore | None = None
+) -> dict[str, str]:
+    """Settings of a session in a JVM of this machine; the log store's jar is among `jars`."""
+    return {
+        "spark.master": f"local[{cores}]", "spark.driver.memory": f"{memory_gb}g", "spark.jars": ",".join(map(str, jars)),
+        "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR",
+        "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
+        **session_config(store=store, partitions=cores), **conditional_put_config(),
+    }
+
+
+def started(config: Mapping[str, str], store: ObjectStore | None) -> SparkSession:
+    """The process's session, started where there is none, which may write. It ends with the process."""
+    choose_java()
+    builder: Any = SparkSession.builder
+    session: SparkSession = builder.config(map=dict(config)).getOrCreate()
+    install(session, store)
+    return session
+
+
 @contextmanager
 def local_session(
     jars: Sequence[Path], *, cores: int = 2, memory_gb: int = 2, store: ObjectStore | None = None, more: Mapping[str, str] | None = None,
 ) -> Iterator[SparkSession]:
     """A session in a JVM of this machine, which ends with it. One at a time in a process. `more` settings win."""
-    builder: Any = SparkSession.builder
-    settings = {
-        "spark.master": f"local[{cores}]", "spark.driver.memory": f"{memory_gb}g", "spark.jars": ",".join(map(str, jars)),
-        "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR",
-        "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
-        **session_config(store=store, partitions=cores), **(more or {}),
-    }
-    choose_java()
-    session = builder.config(map=settings).getOrCreate()
+    session = started({**local_config(jars, cores=cores, memory_gb=memory_gb, store=store), **(more or {})}, store)
     try:
         yield session
     finally:
