@@ -14,6 +14,7 @@ from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.orchestration.describe import key_of
 from lakehouse_platform.orchestration.marts import build_dataset, build_marts, dataset_key
+from lakehouse_platform.orchestration.places import SPARK, has_spark
 from lakehouse_platform.orchestration.schedules import build_jobs, build_schedules
 from lakehouse_platform.orchestration.tables import build_source, build_table, zones_of
 
@@ -49,7 +50,16 @@ def _build(project: Project, assets: Sequence[dg.AssetsDefinition], sensors: Seq
     jobs = build_jobs(project)
     return dg.Definitions(
         assets=list(chain(sources, tables, curated, datasets, assets)), jobs=jobs, schedules=build_schedules(jobs), sensors=list(sensors),
-        executor=dg.in_process_executor)
+        resources=_resources(project), executor=dg.in_process_executor)
+
+
+def _resources(project: Project) -> dict[str, object]:
+    """What steps may need beside the project; nothing starts before a step asks for it."""
+    if not has_spark(project):
+        return {}
+    from lakehouse_platform.orchestration.spark import build_spark
+
+    return {SPARK: build_spark(project)}
 
 
 def downstream_of(contract: Contract, marts: Sequence[Mart]) -> list[str]:

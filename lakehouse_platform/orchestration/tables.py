@@ -10,11 +10,12 @@ import dagster as dg
 from lakehouse_platform import naming
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.jobs.project import Project
-from lakehouse_platform.jobs.steps import SCHEMA, STEPS, Outcome, declared_checks
+from lakehouse_platform.jobs.steps import SCHEMA, Outcome, declared_checks
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.orchestration import describe
 from lakehouse_platform.orchestration.automation import FOLLOW
-from lakehouse_platform.orchestration.steps import Event, check_spec, root_run, run_days
+from lakehouse_platform.orchestration.places import SPARK, Step, has_spark
+from lakehouse_platform.orchestration.steps import Attempt, Event, check_spec, report, root_run
 
 SINGLE_RUN = dg.BackfillPolicy.single_run()
 """A range of days is one run unless somebody asks for a run a day."""
@@ -38,7 +39,7 @@ def build_table(
     project: Project, contract: Contract, zone: Zone, partitions: dg.PartitionsDefinition[str], downstream: Sequence[str]
 ) -> dg.AssetsDefinition:
     """One zone's table as an asset. `downstream` is what a change of the source's columns would reach."""
-    key, specs, step = describe.key_of(zone, contract), declared_checks(zone, contract), STEPS[zone]
+    key, specs = describe.key_of(zone, contract), declared_checks(zone, contract)
     upstream = describe.source_key(contract) if zone is Zone.RAW else describe.key_of(describe.UPSTREAM[zone], contract)
 
     @dg.asset(
@@ -49,17 +50,21 @@ def build_table(
         check_specs=[check_spec(key, spec, partitions) for spec in specs], code_version=contract.fingerprint[:12],
         automation_condition=None if zone is Zone.RAW else FOLLOW,
         freshness_policy=dg.FreshnessPolicy.time_window(contract.freshness) if contract.freshness is not None else None,
+        required_resource_keys={SPARK} if has_spark(project) and zone is not Zone.RAW else set(),
     )
     def table(context: dg.AssetExecutionContext) -> Iterator[Event]:
-        run = root_run(context)
-        lineage = describe.lineage_of(zone, contract)
-        yield from run_days(context, key, lambda day: _told(step(project, contract, day, run), downstream), lineage)
+        step = Step(context, project, contract, zone, root_run(context))
+        yield from report(context, key, lambda days: _told(step(days), downstream), describe.lineage_of(zone, contract))
 
     return table
 
 
-def _told(outcome: Outcome, downstream: Sequence[str]) -> Outcome:
+def _told(tried: Attempt, downstream: Sequence[str]) -> Attempt:
     """Drift with what it reaches."""
+    return replace(tried, done={day: _reaching(outcome, downstream) for day, outcome in tried.done.items()})
+
+
+def _reaching(outcome: Outcome, downstream: Sequence[str]) -> Outcome:
     reach = {"downstream": ", ".join(downstream)}
     checks = tuple(replace(c, figures={**c.figures, **reach}) if c.name == SCHEMA and not c.passed else c for c in outcome.checks)
     return replace(outcome, checks=checks)
