@@ -40,9 +40,9 @@ def as_text(name: str, lake: LakeType) -> pl.Expr:
 
 
 def _bits(column: pl.Expr) -> pl.Expr:
-    """IEEE bits as a number, which every engine has exactly; adding zero leaves one zero, and there is one NaN."""
-    number = column.cast(pl.Float64) + 0.0
-    return pl.when(number.is_nan()).then(pl.lit(_NAN)).otherwise(number.reinterpret(dtype=pl.Int64))
+    """IEEE bits as a number, which every engine has exactly; there is one zero and one NaN. (Polars takes `+ 0.0` for nothing.)"""
+    number = column.cast(pl.Float64)
+    return pl.when(number == 0).then(pl.lit(0)).when(number.is_nan()).then(pl.lit(_NAN)).otherwise(number.reinterpret(dtype=pl.Int64))
 
 
 def fingerprint(columns: Mapping[str, LakeType]) -> pl.Expr:

@@ -85,3 +85,10 @@ def test_texts_do_not_run_into_each_other() -> None:
 def test_equal_decimals_have_equal_fingerprints() -> None:
     one, other = fingerprints({"a": ("numeric(19,4)", [Decimal("1.5"), Decimal("1.5000")])})
     assert one == other
+
+
+def test_equal_floats_have_equal_fingerprints() -> None:
+    zero, minus_zero, nan, minus_nan, one = fingerprints({"a": ("double precision", [0.0, -0.0, float("nan"), -float("nan"), 1.0])})
+    assert zero == minus_zero
+    assert nan == minus_nan
+    assert len({zero, nan, one}) == 3
