@@ -29,7 +29,7 @@ from tests.core.between import Between, between
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# PySpark leaves the connections of threads that called Java to the garbage collector.
+# PySpark leaves the socket of each `collect` to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning")
 
 BUCKET = "logstore-commits"
