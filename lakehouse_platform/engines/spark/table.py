@@ -104,14 +104,14 @@ class SparkTable:
 
     def count(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> int:
         """Number of rows of this version, from the log; where a file has no figure, the rows are counted."""
-        found = self._snapshot.files(partitions).agg(fn.sum("rows"), fn.count(fn.when(fn.isnull("rows"), 1))).head()
-        rows, silent = found if found is not None else (0, 0)
-        return int(rows or 0) if not silent else cast("DataFrame", nw.to_native(self.scan(partitions=partitions))).count()
+        silent = fn.count(fn.when(fn.isnull("rows"), 1))
+        found = table_of(self._snapshot.files(partitions).agg(fn.sum("rows").alias("rows"), silent.alias("silent"))).to_pylist()[0]
+        return found["rows"] or 0 if not found["silent"] else cast("DataFrame", nw.to_native(self.scan(partitions=partitions))).count()
 
     def size(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> int:
         """Bytes of this version's files, from the log."""
-        found = self._snapshot.files(partitions).agg(fn.sum("bytes")).head()
-        return int(found[0] or 0) if found is not None else 0
+        found = table_of(self._snapshot.files(partitions).agg(fn.sum("bytes").alias("bytes")))
+        return found.column("bytes")[0].as_py() or 0
 
     def append(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
         """Add rows in one commit. A reader is bounded in this process; Spark's driver holds what it gave."""
@@ -136,12 +136,11 @@ class SparkTable:
             with _settings, self._set(note.settings):
                 faults.reach(f"{commit.point}.before")
                 with self._against(note, commit, alone=True):
-                    found = self._session.sql(statement).head()
+                    found = table_of(self._session.sql(statement))
                 faults.reach(f"{commit.point}.after")
         finally:
             self._session.catalog.dropTempView(view)
-        figures = found.asDict() if found is not None else {}
-        return MergeFigures(*(int(figures.get(f"num_{what}_rows") or 0) for what in ("inserted", "updated", "deleted")))
+        return MergeFigures(*(found.column(f"num_{what}_rows")[0].as_py() for what in ("inserted", "updated", "deleted")))
 
     def replace(self, rows: pa.RecordBatchReader | nw.LazyFrame[Any], commit: Commit) -> None:
         """All rows anew in one commit. A reader's schema becomes the table's; a frame is put into the table's schema."""
