@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from lakehouse_platform import faults
 from lakehouse_platform.contracts.types import Kind, LakeType
 from lakehouse_platform.engines.base import Commit, Engine, MergeFigures, TableSpec
 from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.engines.spark.engine import SparkEngine
+from lakehouse_platform.engines.spark.table import SparkTable
 from lakehouse_platform.errors import CommitConflict, TerminalError, UnknownName
 
 POLARS = PolarsEngine()
@@ -96,23 +96,31 @@ def test_a_plan_from_an_older_version_conflicts(engine: SparkEngine, tmp_path: P
     assert held(uri) == [(1, "a"), (1, "a"), (2, "b")]
 
 
-@pytest.fixture
-def just_before() -> Iterator[None]:
-    yield
-    faults.install(None)
-
-
-def test_a_write_that_spark_takes_for_a_repetition_conflicts(
-    engine: SparkEngine, tmp_path: Path, just_before: None, monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Another writer commits between the look at the newest version and Delta's own."""
-    uri = created(engine, tmp_path / "table")
-    table = engine.open(uri)
+def raced(table: SparkTable, monkeypatch: pytest.MonkeyPatch, rival: Commit) -> SparkTable:
+    """Another writer commits between the table's look at the newest version and Delta's own."""
     newest = table._log.newest()
     monkeypatch.setattr(table._log, "newest", lambda: newest)
-    POLARS.open(uri).append(ROWS.to_reader(), Commit("a", {"app": 1}))
+    POLARS.open(table.uri).append(ROWS.to_reader(), rival)
+    return table
+
+
+def test_a_write_that_spark_takes_for_a_repetition_conflicts(engine: SparkEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = created(engine, tmp_path / "table")
+    table = raced(engine.open(uri), monkeypatch, Commit("a", {"app": 1}))
     with pytest.raises(CommitConflict, match="another writer"):
         table.append(ROWS.to_reader(), Commit("a", {"app": 1}))
+    assert held(uri) == [(1, "a"), (2, "b")]
+
+
+def test_a_merge_that_spark_would_move_behind_another_commit_conflicts(
+    engine: SparkEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    uri = created(engine, tmp_path / "table")
+    table = raced(engine.open(uri), monkeypatch, Commit("a", {"app": 1}))
+    with pytest.raises(CommitConflict, match="another writer"):
+        table.merge(engine.frame(changes((1, "z", False))), key=["id"], commit=Commit("m", {"other": 1}))
+    with pytest.raises(CommitConflict, match="another writer"):
+        table.replace(ROWS.to_reader(), Commit("r", {"other": 1}))
     assert held(uri) == [(1, "a"), (2, "b")]
 
 

@@ -11,6 +11,7 @@ import java.nio.file.OpenOption;
 import java.nio.file.Paths;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.ConcurrentModificationException;
 import java.util.Iterator;
 import java.util.UUID;
 import java.util.function.BiFunction;
@@ -23,6 +24,9 @@ import org.apache.hadoop.fs.Path;
  * Objects are put by a function of the driver's Python process: address and content to "written", "exists", or why it failed.
  */
 public final class ConditionalPutLogStore extends HadoopFileSystemLogStore {
+    /** Setting of a session that holds the file that its next commit to that log must become; any file without. */
+    private static final String PLANNED = "lakehouse.commit.planned";
+
     private static volatile BiFunction<String, byte[], String> writer = null;
 
     public ConditionalPutLogStore(Configuration hadoopConf) {
@@ -37,6 +41,7 @@ public final class ConditionalPutLogStore extends HadoopFileSystemLogStore {
     @Override
     public void write(Path path, Iterator<String> actions, Boolean overwrite, Configuration hadoopConf) throws IOException {
         Path target = resolvePathOnPhysicalStorage(path, hadoopConf);
+        refuseOthersThanPlanned(path, hadoopConf);
         String scheme = target.toUri().getScheme();
         if (scheme.equals("file")) {
             writeFile(Paths.get(target.toUri().getPath()), content(actions), overwrite);
@@ -46,6 +51,17 @@ public final class ConditionalPutLogStore extends HadoopFileSystemLogStore {
             writeWithRename(target, actions, Boolean.TRUE, hadoopConf); // where it overwrites, it creates the object, with no rename
         } else {
             putAbsent(target, content(actions));
+        }
+    }
+
+    /** A commit that was planned from one version may only become the next: Delta itself would move it behind what it finds. */
+    private static void refuseOthersThanPlanned(Path path, Configuration hadoopConf) {
+        String planned = hadoopConf.get(PLANNED);
+        if (planned == null || !path.getName().matches("[0-9]{20}[.]json") || path.toString().equals(planned)) {
+            return;
+        }
+        if (new Path(planned).getParent().equals(path.getParent())) {
+            throw new ConcurrentModificationException("Planned as " + planned + ", which another writer has taken: " + path);
         }
     }
 

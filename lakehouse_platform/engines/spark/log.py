@@ -68,12 +68,15 @@ class Log:
         """The newest version, asked of the storage."""
         return Snapshot(self._session, self._log.update(False, self._none, self._none))  # noqa: FBT003 - a Scala method has no keywords here
 
+    def commit_file(self, version: int) -> JavaObject:
+        """Hadoop's path of a commit."""
+        jvm: Any = self._session._jvm  # noqa: SLF001
+        return jvm.org.apache.hadoop.fs.Path(self._log.logPath(), f"{version:020}.json")
+
     def version_with(self, mark: str, *, after: int) -> int | None:
         """Version above `after` whose commit carries `mark` in its user metadata, None where there is none."""
-        jvm: Any = self._session._jvm  # noqa: SLF001
         store, settings = self._log.store(), self._log.newDeltaHadoopConf()
         for version in range(after + 1, self.newest().version + 1):
-            commit = jvm.org.apache.hadoop.fs.Path(self._log.logPath(), f"{version:020}.json")
-            if mark in str(store.read(commit, settings).head()):  # Spark writes what is said of a commit first
+            if mark in str(store.read(self.commit_file(version), settings).head()):  # Spark writes what is said of a commit first
                 return version
         return None

@@ -27,6 +27,8 @@ from lakehouse_platform.errors import TerminalError
 DROP = "_drop"
 MARK = "lakehouse.commit"
 """Key of the user metadata by which a commit is known again: Delta passes over a write that it takes for a repetition, silently."""
+PLANNED = "lakehouse.commit.planned"
+"""Setting that tells the log store which file a commit must become, for Delta moves one behind those it finds."""
 BOUNDED = (IntegralType, DateType, StringType)
 """Types of key columns that files have exact statistics of."""
 
@@ -166,7 +168,8 @@ class SparkTable:
             note.application is not None and newest.transaction(note.application[0]) != self.transaction(note.application[0]))
         if moved:
             raise lost(self._uri, commit, self.version)
-        with conflicts(self._uri, commit, self.version):
+        planned = {PLANNED: self._log.commit_file(self.version + 1).toString()} if alone else {}
+        with self._set(planned), conflicts(self._uri, commit, self.version):
             yield
         self._landed(note, commit)
 
