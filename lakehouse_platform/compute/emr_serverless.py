@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from lakehouse_platform.aws.base import Account, asking, code_of
 from lakehouse_platform.compute.base import JobRequest, JobState, JobStatus, Usage
-from lakehouse_platform.compute.spark import properties
+from lakehouse_platform.compute.spark import properties, sized
 from lakehouse_platform.contracts.contract import Compute
 from lakehouse_platform.errors import TerminalError
 from lakehouse_platform.settings import EmrServerlessBlock
@@ -124,7 +124,7 @@ class EmrServerless:
             "spark.archives": f"{request.bundle.python}#environment,{request.bundle.project}#project",
             "spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON": PYTHON,
             "spark.emr-serverless.driverEnv.PYSPARK_PYTHON": PYTHON,
-            "spark.executorEnv.PYSPARK_PYTHON": PYTHON,
+            "spark.executorEnv.PYSPARK_PYTHON": PYTHON, **sized(executor.cores * most),
         }
         every = properties(own, (*IMAGE_JARS, *request.bundle.jars), request.spark)
         plain = {name: value for name, value in every.items() if shlex.split(value) == [value]}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lakehouse_platform.aws.base import Account, LostAnswer, asking, code_of
 from lakehouse_platform.compute.base import JobRequest, JobState, JobStatus, Usage
-from lakehouse_platform.compute.spark import JARS, properties
+from lakehouse_platform.compute.spark import JARS, properties, sized
 from lakehouse_platform.contracts.contract import Compute
 from lakehouse_platform.errors import TerminalError
 from lakehouse_platform.settings import GlueBlock
@@ -36,6 +36,9 @@ LEAST_SECONDS = 60
 DPUS = {"G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}
 """Of a worker."""
 LOG_GROUPS = {"stdout": "output", "stderr": "error"}
+
+CORES = {"G.1X": 4, "G.2X": 8, "G.4X": 16, "G.8X": 32}
+"""vCPUs of a worker; one of a job's workers is its driver."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class Glue:
 
     def _arguments(self, request: JobRequest) -> dict[str, str]:
         """Glue's own arguments and the entry point's. The packed Python takes the place of Glue's, as its virtual environments do."""
-        spark = properties({}, (), request.spark)
+        spark = properties(sized(CORES[self.settings.worker] * (self.settings.workers - 1)), (), request.spark)
         jars = ",".join(filter(None, [*request.bundle.jars, spark.pop(JARS, "")]))
         own = {
             "--scriptLocation": request.bundle.entry, "--python-virtual-env": request.bundle.python,

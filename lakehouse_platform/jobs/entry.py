@@ -46,7 +46,10 @@ def main(words: Sequence[str]) -> int:
         leave_report(project, asked.result, _measured(report, started))
     except Exception as error:  # noqa: BLE001 (whatever it is, the service is told by the exit code)
         return _ended(EXIT[_kind(error)], text_of(error))
-    return _ended(EXIT[report.failed], report.why) if report.failed is not None else OK
+    if report.failed is None:
+        return OK
+    # Services start a driver again that fails; where that would not help, the report says so, if anybody is to read one.
+    return _ended(OK if report.failed is Failed.TERMINAL and asked.result is not None else EXIT[report.failed], report.why)
 
 
 def _ended(code: int, why: str) -> int:

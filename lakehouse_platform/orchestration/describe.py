@@ -10,7 +10,7 @@ from dagster._core.definitions.metadata import RawMetadataValue
 
 from lakehouse_platform import naming
 from lakehouse_platform.contracts import glossary
-from lakehouse_platform.contracts.contract import Contract
+from lakehouse_platform.contracts.contract import Contract, Landing
 from lakehouse_platform.contracts.types import LakeType
 from lakehouse_platform.jobs.steps import Figure, Outcome
 from lakehouse_platform.naming import Zone
@@ -26,9 +26,11 @@ def key_of(zone: str, contract: Contract) -> dg.AssetKey:
 
 
 def source_key(contract: Contract) -> dg.AssetKey:
-    """Asset key of a source's table, `source/connection/schema/table`."""
+    """Asset key of a source's table, `source/connection/schema/table`; of landed files, `source/landing/domain/table`."""
     if contract.source is None:
         raise dg.DagsterInvariantViolationError(f"{contract.name} is a mart and has no source")
+    if isinstance(contract.source, Landing):
+        return dg.AssetKey(["source", "landing", contract.domain, contract.table])
     return dg.AssetKey(["source", contract.source.connection, contract.source.schema, contract.source.table])
 
 

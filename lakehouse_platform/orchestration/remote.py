@@ -6,7 +6,9 @@ ended without success is followed by another one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,6 +23,7 @@ from lakehouse_platform.compute.token import job_token
 from lakehouse_platform.contracts.contract import Compute, Contract
 from lakehouse_platform.engines.spark.jars import log_store_jar
 from lakehouse_platform.errors import TerminalError, TransientError
+from lakehouse_platform.jobs.arguments import JobArguments
 from lakehouse_platform.jobs.packing import artifacts_of
 from lakehouse_platform.jobs.packing.bundle import artifacts_place
 from lakehouse_platform.jobs.project import Project
@@ -104,7 +107,7 @@ class RemoteStep:
 
     def _converse(self, generation: int) -> str:
         """Submit the job, or find it, and listen to it until it ends. Returns its id."""
-        with dg.open_pipes_session(self.context, ContextInjector(self.folder, generation), MessageReader(self.folder, generation)) as pipes:
+        with self._session(generation) as pipes:
             words = [part for pair in pipes.get_bootstrap_cli_arguments().items() for part in pair]
             job_id = self.runner.submit(self._request(generation, words))
             self.folder.record(generation, job_id)
@@ -116,6 +119,14 @@ class RemoteStep:
                 raise
         show_logs(self.runner.logs(job_id))
         return job_id
+
+    @contextmanager
+    def _session(self, generation: int) -> Iterator[dg.PipesSession]:
+        injector, reader = ContextInjector(self.folder, generation), MessageReader(self.folder, generation)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.PreviewWarning)  # of how many writers a reader expects, which Dagster asks itself
+            with dg.open_pipes_session(self.context.op_execution_context, injector, reader) as pipes:
+                yield pipes
 
     def _billed(self, status: JobStatus) -> dict[str, Figure]:
         """What the job consumed and cost, which is put into the lake's ledger, once."""
@@ -135,8 +146,10 @@ class RemoteStep:
         return {**self.project.environment.compute.tags, **own}
 
     def _request(self, generation: int, words: Sequence[str]) -> JobRequest:
-        own = ("--environment", self.project.environment_name, "--zone", self.zone, "--table", self.contract.name,
-               "--days", ",".join(self.days), "--run", self.run, "--result", self.folder.result_uri(generation))
+        aws = self.project.environment.aws
+        own = JobArguments(
+            environment=self.project.environment_name, zone=self.zone, table=self.contract.name, days=tuple(self.days), run=self.run,
+            result=self.folder.result_uri(generation), endpoint=aws.address if aws is not None else None).words
         name = f"{self.zone}.{self.contract.name} {self.days[0]}" + (f"..{self.days[-1]}" if len(self.days) > 1 else "")
         return JobRequest(name, self._token(generation), (*own, *words), self.bundle, tags=self._tags)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from lakehouse_platform.contracts.contract import Contract
+from lakehouse_platform.contracts.contract import Contract, Landing
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.orchestration.describe import key_of
 from lakehouse_platform.orchestration.tables import zones_of
@@ -22,8 +22,12 @@ HOUR = 1
 
 
 def build_jobs(project: Project) -> list[UnresolvedAssetJobDefinition]:
-    """`<domain>_daily`: Raw, ODS and HDS of the domain's tables. Marts join domains, so they follow by automation."""
-    return [_job(domain, list(contracts)) for domain, contracts in groupby(project.tables, key=lambda contract: contract.domain)]
+    """`<domain>_daily`: Raw, ODS and HDS of the domain's tables. Marts join domains, so they follow by automation.
+
+    Tables that come in files are not among them: they are taken in when files land.
+    """
+    read = [contract for contract in project.tables if not isinstance(contract.source, Landing)]
+    return [_job(domain, list(contracts)) for domain, contracts in groupby(read, key=lambda contract: contract.domain)]
 
 
 def _job(domain: str, contracts: Sequence[Contract]) -> UnresolvedAssetJobDefinition:

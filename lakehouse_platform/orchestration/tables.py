@@ -8,7 +8,7 @@ from dataclasses import replace
 import dagster as dg
 
 from lakehouse_platform import naming
-from lakehouse_platform.contracts.contract import Contract
+from lakehouse_platform.contracts.contract import Contract, Landing
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.jobs.steps import SCHEMA, Outcome, declared_checks
 from lakehouse_platform.naming import Zone
@@ -28,11 +28,17 @@ def zones_of(contract: Contract) -> tuple[Zone, ...]:
 
 def build_source(project: Project, contract: Contract) -> dg.AssetSpec:
     """The table at its source: nothing here writes it, lineage begins there."""
-    kind = project.environment.connections[contract.source.connection].kind if contract.source else ""
     return dg.AssetSpec(
-        describe.source_key(contract), group_name=contract.domain, kinds={"source", kind}, owners=[contract.owner],
+        describe.source_key(contract), group_name=contract.domain, kinds={"source", _kind(project, contract)}, owners=[contract.owner],
         description=f"The table at its source, which {contract.name} is taken from; nothing here writes it.",
         metadata={"dagster/column_schema": describe.source_schema_of(contract)})
+
+
+def _kind(project: Project, contract: Contract) -> str:
+    source = contract.source
+    if source is None or isinstance(source, Landing):
+        return source.format.value if source is not None else ""
+    return project.environment.connections[source.connection].kind
 
 
 def build_table(

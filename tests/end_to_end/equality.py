@@ -127,7 +127,7 @@ def source_rows(legacy: Legacy, contract: Contract, uri: str | None = None) -> l
 
 
 def _source(contract: Contract) -> SourceTable:
-    assert contract.source is not None
+    assert isinstance(contract.source, SourceTable)
     return contract.source
 
 

@@ -1,0 +1,163 @@
+"""The whole road on AWS's stand-ins: PostgreSQL to Raw and ODS on S3 by Polars, HDS by a job on EMR Serverless, the Glue catalog, and
+DuckDB that reads it; undisturbed, and with each of the accidents that such a road knows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from lakehouse_platform.cli.listing import lake_query
+from lakehouse_platform.jobs.project import Project
+from lakehouse_platform.orchestration import build_definitions
+from lakehouse_platform.orchestration.instance import open_instance
+from lakehouse_platform.orchestration.materialize import RunResult, materialize, select
+from lakehouse_platform.zones.costs import recorded
+from resources.legacy import Business, Legacy
+from tests.standins.account import StandIns, Submission
+from tests.standins.fixtures import aws_jars, aws_stand_ins, module_stand_ins
+from tests.standins.ready import furnish
+
+__all__ = ["aws_jars", "aws_stand_ins", "module_stand_ins"]
+
+ROOT = Path(__file__).parents[2]
+FIRST, SECOND = "2025-03-06", "2025-03-07"
+TABLES = ("raw", "ods", "hds")
+LOCAL = """\
+lake: {{root: .lakehouse/lake}}
+partitions: {{start: 2025-03-06, time_zone: America/New_York}}
+connections: {{erp: {{kind: postgresql, uri: {{file: erp.uri}}, time_zone: America/New_York}}}}
+"""
+CLOUD = """\
+lake: {{root: "s3://lakehouse/{name}/lake"}}
+partitions: {{start: 2025-03-06, time_zone: America/New_York}}
+connections: {{erp: {{kind: postgresql, uri: {{file: erp.uri}}, time_zone: America/New_York}}}}
+aws: {{region: eu-west-1, endpoint: {{env: LAKEHOUSE_AWS_ENDPOINT}}}}
+catalog: {{prefix: {name}}}
+compute:
+  artifacts: s3://lakehouse/artifacts
+  emr_serverless:
+    application: 00standin
+    role: arn:aws:iam::123456789012:role/lakehouse-jobs
+    driver: {{cores: 1, memory_gb: 2}}
+    executor: {{cores: 1, memory_gb: 2}}
+    timeout_minutes: 10
+  prices: {{vcpu_hour: 0.05, gb_hour: 0.006}}
+"""
+
+
+@dataclass(frozen=True)
+class Road:
+    """A lakehouse in an environment, and its Dagster."""
+
+    project: Project
+    defs: dg.Definitions
+    instance: dg.DagsterInstance
+
+    def travel(self) -> RunResult:
+        """Both days through all zones of the table, in one run."""
+        run = materialize(self.defs, self.instance, select(self.defs, ["*/operations/shipment"]), (FIRST, SECOND))
+        assert run.success, run.failures
+        return run
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        """What readers see by DuckDB; not when and by which run it was seen."""
+        with lake_query(self.project) as session:
+            return {
+                zone: sorted(tuple(map(str, row.values())) for row in session.run(
+                    f"select * exclude (_seen_at, _batch_id{', _effective_at, _clamp' if zone == 'hds' else ''}) "  # noqa: S608
+                    f"from {zone}.operations.shipment").to_pylist())
+                for zone in ("ods", "hds")
+            }
+
+    def metadata(self, zone: str) -> dict[str, Any]:
+        """Of the newest materialization."""
+        event = self.instance.get_latest_materialization_event(dg.AssetKey([zone, "operations", "shipment"]))
+        assert event is not None and event.asset_materialization is not None
+        return {name: value.value for name, value in event.asset_materialization.metadata.items()}
+
+
+@pytest.fixture(scope="module")
+def legacy(server_folder: Callable[[str], Path]) -> Iterator[Legacy]:
+    """Two days of the business."""
+    legacy = Legacy(server_folder("legacy") / "pg")
+    with Business(legacy, start=dt.date.fromisoformat(FIRST)) as business:
+        business.play(1)
+        business.play(2)
+    yield legacy
+    legacy.stop()
+
+
+@contextmanager
+def road(folder: Path, legacy: Legacy, environment: str, patch: pytest.MonkeyPatch) -> Iterator[Road]:
+    """A lakehouse of one table whose HDS the contract gives to EMR Serverless."""
+    domain = folder / "assets" / "contracts" / "operations"
+    domain.mkdir(parents=True)
+    for name in ("_defaults.yaml", "shipment.yaml", "shipment.py"):
+        shutil.copy(ROOT / "assets" / "contracts" / "operations" / name, domain)
+    contract = (domain / "shipment.yaml").read_text().rstrip()
+    (domain / "shipment.yaml").write_text(f"{contract}\n      compute: {{hds: emr_serverless}}\n")
+    shutil.copy(ROOT / "dagster.yaml", folder)
+    (folder / "erp.uri").write_text(legacy.uri("erp"))
+    (folder / "resources").mkdir()
+    (folder / "resources" / "local.yaml").write_text(environment)
+    patch.setenv("DAGSTER_HOME", str(folder))  # so that it is put back
+    project = Project.open(folder)
+    with open_instance(project) as instance:
+        yield Road(project, build_definitions(project), instance)
+
+
+@pytest.fixture(scope="module")
+def expected(legacy: Legacy, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+    """The tables as one machine makes them."""
+    with pytest.MonkeyPatch.context() as patch, road(tmp_path_factory.mktemp("local"), legacy, LOCAL.format(), patch) as local:
+        assert local.travel().success
+        assert "does not have" in str(local.metadata("hds")["compute_reason"])
+        return local.tables()
+
+
+@pytest.fixture(scope="module")
+def account(module_stand_ins: StandIns) -> StandIns:
+    """The account, furnished."""
+    furnish(module_stand_ins)
+    return module_stand_ins
+
+
+@pytest.fixture
+def on_aws(
+    request: pytest.FixtureRequest, account: StandIns, legacy: Legacy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Road]:
+    """The same lakehouse on S3, a lake for each test."""
+    name = "road_" + request.node.name.removeprefix("test_")[:20].rstrip("_")
+    with road(tmp_path, legacy, CLOUD.format(name=name), monkeypatch) as found:
+        yield found
+    account.faults.clear()
+
+
+def submitted(account: StandIns, road: Road) -> list[Submission]:
+    """Jobs that the service accepted for this road: their tokens are in the record of its runs."""
+    job = road.metadata("hds")["job"]
+    return [found for found in account.submissions if found.run_id == job]
+
+
+def test_the_road(on_aws: Road, account: StandIns, expected: dict[str, list[tuple[Any, ...]]]) -> None:
+    before = len(account.submissions)
+    assert on_aws.travel().success
+    assert on_aws.tables() == expected
+    assert len(account.submissions) == before + 1
+    said = on_aws.metadata("hds")
+    assert (said["compute"], said["compute_reason"]) == ("emr_serverless", "The contract says emr_serverless.")
+    assert said["job_cost"] > 0
+    assert said["vcpu_hours"] > 0
+    assert [(cost.job_id, cost.zone, cost.partitions) for cost in recorded(on_aws.project.lake)] == [(said["job"], "hds", (FIRST, SECOND))]
+    glue = on_aws.project.account.glue.get_table(DatabaseName=str(said["catalog_table"]).partition(".")[0], Name="hds_shipment")["Table"]
+    assert {"valid_from", "valid_to", "carrier"} <= {column["Name"] for column in glue["StorageDescriptor"]["Columns"]}
