@@ -31,6 +31,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots", metavar="DIR", type=Path, default=None, help="folder for pictures of the Dagster UI")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Ends in the list of verbs × engines × cases; a folder's own hook would not run where workers run its tests."""
+    from tests.parity.matrix import RAN, lines
+
+    passed = terminalreporter.getreports("passed")
+    if said := lines(value for report in passed for name, value in report.user_properties if name == RAN):
+        terminalreporter.section("cases found equal, by verb and engine")
+        terminalreporter.write_line("\n".join(said))
+
+
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Callable[[str], Path]]:
     """Makes folders for servers, and removes them. They are not pytest's own: a server runs as another user, and every pytest

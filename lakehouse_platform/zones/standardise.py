@@ -11,19 +11,20 @@ import narwhals as nw
 
 from lakehouse_platform.contracts.contract import Column, Contract
 from lakehouse_platform.engines.base import Engine
+from lakehouse_platform.engines.grammar import WHITESPACE
 from lakehouse_platform.errors import ContractError
 from lakehouse_platform.zones import rows as columns
 
 Frame = nw.LazyFrame[Any]
 
 TRANSFORMS: dict[str, Callable[[nw.Expr], nw.Expr]] = {
-    "trim": lambda text: text.str.strip_chars(),
+    "trim": lambda text: text.str.strip_chars(WHITESPACE),
     "upper": lambda text: text.str.to_uppercase(),
     "lower": lambda text: text.str.to_lowercase(),
-    "collapse_spaces": lambda text: text.str.replace_all(r"\s+", " "),
+    "collapse_spaces": lambda text: text.str.replace_all(f"[{WHITESPACE}]+", " "),
     "null_if_empty": lambda text: nw.when(text != "").then(text),
 }
-"""Standard transforms, by the name that `transformLogic` calls them."""
+"""Standard transforms, by the name that `transformLogic` calls them. Each engine has whitespace of its own, so it is spelt out."""
 
 
 def standardised(engine: Engine, contract: Contract, rows: Frame, *, shapes: set[str]) -> Frame:
