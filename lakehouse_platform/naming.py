@@ -24,6 +24,10 @@ INTERNAL = "_internal"
 """Folder of the lake for what no reader queries: gate ledgers, tombstones, what jobs cost."""
 
 
+LANDING = "_landing"
+"""Folder of a domain's Raw for files that other systems leave there; no table can be called so."""
+
+
 def check_name(name: str, *, noun: str) -> str:
     """`name` as it is, or ContractError when it is not a plain lower-case identifier."""
     if not NAME.match(name):
@@ -42,8 +46,18 @@ def table_path(zone: str, domain: str, table: str) -> str:
 
 
 def internal_path(kind: str, domain: str, table: str) -> str:
-    """Path of an internal table: `_internal/<kind>/<domain>/<table>`; kinds are `gate` and `tombstones`."""
+    """Path of an internal table: `_internal/<kind>/<domain>/<table>`; kinds are `gate`, `tombstones` and `landed`."""
     return f"{INTERNAL}/{kind}/{domain}/{table}"
+
+
+def landing_path(domain: str, table: str = "") -> str:
+    """Path of the folder in which a table's files land, or of all folders of a domain: `raw/<domain>/_landing/<table>`."""
+    return f"{Zone.RAW}/{domain}/{LANDING}/{table}".rstrip("/")
+
+
+def quarantine_path(domain: str, table: str) -> str:
+    """Path of what landed and could not be taken in: `raw/<domain>/_landing/_quarantine/<table>`."""
+    return f"{landing_path(domain)}/_quarantine/{table}".rstrip("/")
 
 
 def cost_path() -> str:

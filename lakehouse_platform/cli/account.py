@@ -115,7 +115,7 @@ def _drifted(project: Project) -> Iterator[Drifted]:
     from lakehouse_platform.orchestration.definitions import downstream_of
 
     marts = read_marts(project)
-    for contract in project.tables:
+    for contract in (c for c in project.tables if c not in project.landing):
         for finding in compare(contract, project.source_of(contract).describe(contract)):
             made = tuple(name for name in downstream_of(contract, marts) if name.startswith(MADE_OF_TABLES))
             yield Drifted(contract.name, finding.column, str(finding), str(contract.drift), contract.owner, made, _patch(contract, finding))

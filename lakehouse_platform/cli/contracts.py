@@ -76,11 +76,12 @@ def _environments(folder: Path) -> tuple[list[Environment], list[Problem]]:
 def _unbound(contracts: Iterable[Contract], environments: Iterable[Environment]) -> Iterator[Problem]:
     """Connections that a contract names and an environment lacks."""
     from lakehouse_platform.contracts import Problem
+    from lakehouse_platform.contracts.contract import SourceTable
 
     environments = tuple(environments)
     for contract in contracts:
         for environment in environments:
-            if contract.source is not None and contract.source.connection not in environment.connections:
+            if isinstance(contract.source, SourceTable) and contract.source.connection not in environment.connections:
                 name, line = contract.source.connection, _line_of_connection(contract.path)
                 known = did_you_mean(name, environment.connections, noun="connections there")
                 yield Problem(contract.path, line, f'connection "{name}" is not in {shown(environment.path)}. {known}')

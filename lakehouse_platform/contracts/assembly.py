@@ -8,7 +8,7 @@ from pathlib import Path
 from lakehouse_platform.contracts.block import LakehouseBlock
 from lakehouse_platform.contracts.capture import read_capture, read_source
 from lakehouse_platform.contracts.columns import Columns, read_columns
-from lakehouse_platform.contracts.contract import CaptureSpec, Compute, Contract, Drift, Publication, Rule, ScanBudget, SourceTable
+from lakehouse_platform.contracts.contract import CaptureSpec, Compute, Contract, Drift, Landing, Publication, Rule, ScanBudget, SourceTable
 from lakehouse_platform.contracts.fingerprints import digest, rules_version_of, shape_of
 from lakehouse_platform.contracts.merge import BLOCK, block, block_entry
 from lakehouse_platform.contracts.nodes import Node
@@ -63,7 +63,7 @@ class _Body:
     block: LakehouseBlock
     columns: Columns
     rules: tuple[Rule, ...]
-    source: SourceTable | None
+    source: SourceTable | Landing | None
     capture: CaptureSpec | None
     steps: dict[str, Path]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from lakehouse_platform.contracts.contract import Capture, Compute, Drift
+from lakehouse_platform.contracts.contract import Capture, Compute, Drift, FileFormat
 from lakehouse_platform.contracts.strict import Closed
 from lakehouse_platform.errors import did_you_mean
 
@@ -25,13 +26,35 @@ Value = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["stri
 """A text or a number; what it means depends on the column's type."""
 
 
-class SourceBlock(Closed):
-    """Where the rows come from."""
+def _known_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError(f'unknown time zone "{name}". Take an IANA name, as in Europe/Berlin.') from None
 
-    connection: Text
+
+class FilesBlock(Closed):
+    """What the files are that other systems leave in the table's landing folder."""
+
+    format: Annotated[FileFormat, Field(strict=False)]
+    """csv and json are UTF-8; json is one object a line."""
+    pattern: Text | None = None
+    """What their names match, as in `orders_*.csv`; all do, if nothing is said."""
+    delimiter: Annotated[str, Field(pattern=r"^[^\r\n\"]$")] | None = None
+    """csv: what stands between values; a comma, if nothing is said."""
+    time_zone: Annotated[Text, AfterValidator(_known_zone)] | None = None
+    """IANA name: what wall-clock times in them mean; the environment's business days', if nothing is said."""
+
+
+class SourceBlock(Closed):
+    """Where the rows come from: a table that is read, or files that land."""
+
+    connection: Text | None = None
     """Name of a connection in the environment."""
-    table: Text
+    table: Text | None = None
     """`schema.table` at the source."""
+    landing: FilesBlock | None = None
+    """Files in `raw/<domain>/_landing/<table>/`."""
 
 
 class LogBlock(Closed):
@@ -64,13 +87,17 @@ class CaptureBlock(Closed):
     column: Text | None = None
     """window: physical name of the event time."""
     effective_at: Text | None = None
-    """snapshot, row_version: physical name of the column that says when a change became true."""
+    """snapshot, row_version, changes: physical name of the column that says when a change became true."""
     deletes: Literal["reconcile"] | None = None
     """row_version: read the keys too, so that hard deletes are seen."""
     log: LogBlock | None = None
     """change_log: where the changes are."""
     guard: GuardBlock | None = None
     """snapshot, row_version with reconciled deletes."""
+    operation: Text | None = None
+    """changes: column of the files that says what was done; without one, every row is so."""
+    delete_values: Texts | None = None
+    """changes: what `operation` says of a delete; D, if nothing is said."""
 
 
 class StepsBlock(Closed):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lakehouse_platform.contracts.block import CaptureBlock, LakehouseBlock, LogBlock
+from lakehouse_platform.contracts.block import CaptureBlock, FilesBlock, LakehouseBlock, LogBlock, SourceBlock
 from lakehouse_platform.contracts.columns import Columns
-from lakehouse_platform.contracts.contract import Capture, CaptureSpec, ChangeLog, SnapshotGuard, SourceTable
+from lakehouse_platform.contracts.contract import Capture, CaptureSpec, ChangeLog, FileFormat, Landing, SnapshotGuard, SourceTable
 from lakehouse_platform.contracts.nodes import Node
 from lakehouse_platform.contracts.problems import Findings
 from lakehouse_platform.contracts.types import Kind
@@ -15,17 +15,21 @@ from lakehouse_platform.errors import did_you_mean
 _NEEDS = {Capture.WINDOW: "column", Capture.CHANGE_LOG: "log"}
 _TAKES = {
     "column": (Capture.WINDOW,),
-    "effective_at": (Capture.SNAPSHOT, Capture.ROW_VERSION),
+    "effective_at": (Capture.SNAPSHOT, Capture.ROW_VERSION, Capture.CHANGES),
     "deletes": (Capture.ROW_VERSION,),
     "log": (Capture.CHANGE_LOG,),
     "guard": (Capture.SNAPSHOT, Capture.ROW_VERSION),
+    "operation": (Capture.CHANGES,),
+    "delete_values": (Capture.CHANGES,),
 }
 """Which modes know a key of `capture`."""
+_OF_FILES = (Capture.SNAPSHOT, Capture.CHANGES)
+"""Modes that files may hold."""
 _MEANINGLESS_FOR_MARTS = ("capture", "drift", "history", "steps")
 
 
-def read_source(block: LakehouseBlock, node: Node, findings: Findings) -> SourceTable | None:
-    """The source table; None for a mart. Notes where there is both or neither."""
+def read_source(block: LakehouseBlock, node: Node, findings: Findings) -> SourceTable | Landing | None:
+    """Where the rows come from; None for a mart. Notes where there is both or neither."""
     source, model = node.get("source"), node.get("model")
     if source is not None and model is not None:
         findings.add(model, "a contract has a source or a model, not both.")
@@ -37,8 +41,30 @@ def read_source(block: LakehouseBlock, node: Node, findings: Findings) -> Source
         _have_no_effect(node, ("domo", "athena"), "on a source table: publish a mart made of it", findings)
     if block.source is None:
         return None
-    parts = _table_name(node.find(("source", "table")), block.source.table, findings)
-    return SourceTable(block.source.connection, *parts) if parts else None
+    at = node.find(("source",))
+    if at.get("landing") is None:
+        return _source_table(block.source, at, findings)
+    return _landing(block.source.landing, node, at, findings) if block.source.landing is not None else None
+
+
+def _source_table(source: SourceBlock, at: Node, findings: Findings) -> SourceTable | None:
+    for key in ("connection", "table"):
+        if at.get(key) is None:
+            findings.missing(at, key, "or say `landing`, where other systems leave files." if key == "connection" else "")
+    if source.connection is None or source.table is None:
+        return None
+    parts = _table_name(at.get("table") or at, source.table, findings)
+    return SourceTable(source.connection, *parts) if parts else None
+
+
+def _landing(files: FilesBlock, node: Node, at: Node, findings: Findings) -> Landing:
+    _have_no_effect(at, ("connection", "table"), "with landing: files are read, and no table", findings)
+    if files.format is not FileFormat.CSV:
+        _have_no_effect(at.find(("landing",)), ("delimiter",), f"with format {files.format}: it belongs to csv", findings)
+    steps = node.get("steps")
+    if steps is not None:
+        _have_no_effect(steps, ("extract",), "with landing: files are read, and no database is asked", findings)
+    return Landing(files.format, files.pattern or "*", files.delimiter or ",", files.time_zone)
 
 
 def _have_no_effect(node: Node, keys: Iterable[str], why: str, findings: Findings) -> None:
@@ -65,6 +91,8 @@ def read_capture(block: LakehouseBlock, node: Node, columns: Columns, findings: 
     if capture is None or at is None:
         return None
     _check_mode(capture, at, findings)
+    _check_source(capture, at, node, findings)
+    _check_operation(capture, at, columns, findings)
     _check_key(block, capture, at, node, columns, findings)
     _check_time(capture.column, at, "column", columns, findings)
     _check_time(capture.effective_at, at, "effective_at", columns, findings)
@@ -72,6 +100,7 @@ def read_capture(block: LakehouseBlock, node: Node, columns: Columns, findings: 
     return CaptureSpec(
         mode=capture.mode, column=capture.column, effective_at=capture.effective_at, reconcile_deletes=capture.deletes is not None,
         log=_log(capture.log, at.find(("log",)), columns, findings) if capture.log else None, guard=guard,
+        operation=capture.operation, delete_values=tuple(capture.delete_values or ("D",)),
     )  # fmt: skip
 
 
@@ -84,6 +113,22 @@ def _check_mode(capture: CaptureBlock, at: Node, findings: Findings) -> None:
             _have_no_effect(at, [key], f"with mode {capture.mode}: it belongs to {' and '.join(modes)}", findings)
     if capture.mode is Capture.ROW_VERSION and capture.guard is not None and capture.deletes is None:
         _have_no_effect(at, ["guard"], "with mode row_version unless deletes: reconcile reads a full image", findings)
+
+
+def _check_source(capture: CaptureBlock, at: Node, node: Node, findings: Findings) -> None:
+    mode = at.find(("mode",))
+    landed = node.find(("source",)).get("landing") is not None
+    if not landed and capture.mode is Capture.CHANGES:
+        findings.add(mode, "mode changes belongs to files that land: give the source a `landing`, or read the table another way.")
+    elif landed and capture.mode not in _OF_FILES:
+        findings.add(mode, f"mode {capture.mode} asks a database, and files land. Valid modes: {', '.join(sorted(_OF_FILES))}.")
+
+
+def _check_operation(capture: CaptureBlock, at: Node, columns: Columns, findings: Findings) -> None:
+    if capture.operation is None and capture.mode is Capture.CHANGES:
+        _have_no_effect(at, ["delete_values"], "without operation, the column that it speaks of", findings)
+    if capture.operation is not None and columns.physically_named(capture.operation) is not None:
+        findings.add(at.find(("operation",)), f'operation names "{capture.operation}", a column of the table: files have one beside them.')
 
 
 def _check_key(block: LakehouseBlock, capture: CaptureBlock, at: Node, node: Node, columns: Columns, findings: Findings) -> None:

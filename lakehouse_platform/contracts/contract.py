@@ -23,6 +23,8 @@ class Capture(StrEnum):
     """Rows whose event time lies in the partition, and late ones; a past partition can be read again."""
     CHANGE_LOG = "change_log"
     """Every change, from a log table that the source's triggers write."""
+    CHANGES = "changes"
+    """Landed files hold the rows that changed."""
 
 
 class Compute(StrEnum):
@@ -135,6 +137,29 @@ class SourceTable:
     table: str
 
 
+class FileFormat(StrEnum):
+    """What landed files are."""
+
+    CSV = "csv"
+    """UTF-8 text with a header line."""
+    JSON = "json"
+    """UTF-8 text, one object a line."""
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Rows come in files that another system leaves in the table's landing folder."""
+
+    format: FileFormat
+    pattern: str = "*"
+    """What the files' names match, as in `orders_*.csv`."""
+    delimiter: str = ","
+    """Between the values of a line (csv)."""
+    time_zone: str | None = None
+    """IANA name: what wall-clock times in the files mean; the environment's business days' where nothing is said."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChangeLog:
     """The log table behind `change_log` capture. It has the table's columns beside its own three."""
@@ -167,11 +192,15 @@ class CaptureSpec:
     column: str | None = None
     """Physical name of the event time (window)."""
     effective_at: str | None = None
-    """Physical name of the column that says when a change became true (row_version, snapshot)."""
+    """Physical name of the column that says when a change became true (row_version, snapshot, changes)."""
     reconcile_deletes: bool = False
     """row_version: take the keys' full image too, so that hard deletes are seen."""
     log: ChangeLog | None = None
     guard: SnapshotGuard = field(default_factory=SnapshotGuard)
+    operation: str | None = None
+    """Column of the files that says what was done (changes); without one, every row is so."""
+    delete_values: tuple[str, ...] = ("D",)
+    """What `operation` says of a delete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +235,7 @@ class Contract:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     """Names (not physical names) of the primary key's columns, in key order; empty for a keyless table."""
-    source: SourceTable | None
+    source: SourceTable | Landing | None
     """None for a mart."""
     model: str | None
     """dbt model of a mart; None for a source table. A contract has one of both."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakehouse_platform import contracts
-from lakehouse_platform.contracts.contract import Contract
+from lakehouse_platform.contracts.contract import Contract, Landing, SourceTable
 from lakehouse_platform.errors import ContractError, SettingsError, SourceError, UnknownName, did_you_mean
 from lakehouse_platform.naming import table_path
 from lakehouse_platform.publish.destination import Destination
@@ -19,6 +19,7 @@ from lakehouse_platform.zones.lake import Lake
 if TYPE_CHECKING:
     from lakehouse_platform.aws.base import Account
     from lakehouse_platform.engines.base import Engine
+    from lakehouse_platform.sources.landing import Files, Inbox
 
 STATE = ".lakehouse"
 """Folder of a project for what it makes and nobody commits."""
@@ -117,6 +118,29 @@ class Project:
         """Contracts of marts."""
         return tuple(c for c in self.contracts if c.model is not None)
 
+    @property
+    def landing(self) -> tuple[Contract, ...]:
+        """Contracts of tables that come in files."""
+        return tuple(c for c in self.contracts if isinstance(c.source, Landing))
+
+    @cached_property
+    def files(self) -> Files:
+        """The lake's files, as they lie in its landing folders."""
+        lake = self.environment.lake
+        if lake.store is None:
+            from lakehouse_platform.sources.landing.folder import FolderFiles
+
+            return FolderFiles(Path(lake.root))
+        from lakehouse_platform.sources.landing.objects import ObjectFiles
+
+        return ObjectFiles(self.account.s3, lake.root, lake.store.kms_key)
+
+    def inbox(self, domain: str) -> Inbox:
+        """The landing folders of a domain."""
+        from lakehouse_platform.sources.landing import Inbox
+
+        return Inbox(self.files, domain)
+
     def uri(self, zone: str, contract: Contract) -> str:
         """Where a zone's table of the contract lies; loads no engine."""
         return f"{self.environment.lake.root}/{table_path(zone, contract.domain, contract.table)}"
@@ -148,9 +172,10 @@ class Project:
         return PostgresSource(bound.uri.resolve, bound.time_zone)
 
     def source_of(self, contract: Contract) -> Source:
-        """The source of a contract's table. Raises SourceError for a mart."""
-        if contract.source is None:
-            raise SourceError(f"{contract.name} is a mart: it is built from other tables and has no source")
+        """The source of a contract's table. Raises SourceError for a mart, and for files: each is a source of its own."""
+        if not isinstance(contract.source, SourceTable):
+            what = "comes in files" if contract.source is not None else "is a mart: it is built from other tables"
+            raise SourceError(f"{contract.name} {what} and has no database to be read from")
         try:
             return self.source(contract.source.connection)
         except UnknownName as error:

@@ -46,6 +46,8 @@ class Request:
     """`window` capture: read just the partition again, leaving late rows of other days to the open partition."""
     above: int | None = None
     """Position of the last full image: the next one's is greater, also where a long transaction holds the cursor back."""
+    taken: tuple[int, ...] = ()
+    """Greatest `_seq` of each batch that Raw holds, where it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,10 @@ class Reading:
     """First transaction number not yet begun at the read: transactions below it had begun."""
     columns: Sequence[SourceColumn]
     """What the source's table looked like in the same transaction."""
+    effective_at: dt.datetime | None = None
+    """When what the full image lacks is taken to have gone; at the end of the partition at the latest, where nothing is said."""
+    origin: str = ""
+    """The file that was read; empty where a database was."""
 
 
 class Source(Protocol):

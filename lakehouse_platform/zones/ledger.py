@@ -59,6 +59,8 @@ class Batch:
     """Contract fingerprint."""
     shape: str
     """Fingerprint of what decides how its rows read."""
+    origin: str = ""
+    """The file that it was made of; empty where a database was read."""
 
     @property
     def batch_id(self) -> str:

@@ -13,7 +13,7 @@ import narwhals as nw
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse_platform.contracts.contract import Capture, Contract, Drift
+from lakehouse_platform.contracts.contract import Capture, Contract, Drift, Landing
 from lakehouse_platform.drift.findings import Finding, compare
 from lakehouse_platform.engines.base import Commit, Table
 from lakehouse_platform.errors import DriftError, NotExtractable, SourceError
@@ -69,7 +69,7 @@ def extract(lake: Lake, contract: Contract, source: Source, day: str, *, run: st
 def _held(contract: Contract, ledger: Ledger, day: str, run: str) -> Batch | None:
     """The batch that makes reading the source unnecessary, or impossible."""
     adopted = ledger.adopted(day, run)
-    if adopted is not None or _mode(contract) is Capture.WINDOW or ledger.newest is None or day >= ledger.newest:
+    if adopted is not None or _any_day(contract) or ledger.newest is None or day >= ledger.newest:
         return adopted
     of_day = ledger.of(day)
     if of_day:
@@ -80,6 +80,11 @@ def _held(contract: Contract, ledger: Ledger, day: str, run: str) -> Batch | Non
         f"({_mode(contract)}), and what changed on {day} came in with {later}. Materialize {later} onward instead.")
 
 
+def _any_day(contract: Contract) -> bool:
+    """Whether days may come in in any order: events are found by their time, and files say themselves when they landed."""
+    return _mode(contract) is Capture.WINDOW or isinstance(contract.source, Landing)
+
+
 def _mode(contract: Contract) -> Capture:
     if contract.capture is None:
         raise SourceError(f"{contract.name} is a mart: it has no source to extract from")
@@ -88,7 +93,8 @@ def _mode(contract: Contract) -> Capture:
 
 def _extract(lake: Lake, contract: Contract, source: Source, table: Table, ledger: Ledger, day: str, run: str) -> Extraction:
     window = business_day(day, source.time_zone)
-    request = Request(contract, window, ledger.cursor, only_window=ledger.is_past(day), above=ledger.position)
+    taken = tuple(b.last_seq for b in ledger.batches if b.last_seq is not None)
+    request = Request(contract, window, ledger.cursor, only_window=ledger.is_past(day), above=ledger.position, taken=taken)
     with source.read(request) as reading:
         findings = drift_of(contract, reading)
         if findings and contract.drift is Drift.FREEZE:
@@ -192,7 +198,7 @@ class _Writer:
     def header(self) -> Batch:
         """The batch with the figures so far."""
         read = self.reading
-        effective = min(self.window.end, read.seen_at)
+        effective = read.effective_at or min(self.window.end, read.seen_at)
         # A past day alone was read: what committed late for other days is still to be read, from where the cursor stood.
         high = self.ledger.cursor if self.ledger.is_past(self.day) else read.high
         return Batch(
@@ -202,7 +208,7 @@ class _Writer:
             last_effective=_greatest(self.last_effective, effective if read.position is not None else None), rows=self.rows,
             image_rows=self.image_rows, outside=self.outside, parked=self.parked, seen_at=read.seen_at,
             effective_at=effective, complete_through=self._complete_through(),
-            contract=self.contract.fingerprint, shape=self.contract.shape,
+            contract=self.contract.fingerprint, shape=self.contract.shape, origin=read.origin,
         )
 
     def _complete_through(self) -> dt.datetime | None:

@@ -12,6 +12,7 @@ from lakehouse_platform.contracts.block import (
     AthenaBlock,
     CaptureBlock,
     DomoBlock,
+    FilesBlock,
     GuardBlock,
     LakehouseBlock,
     LogBlock,
@@ -25,6 +26,8 @@ from lakehouse_platform.contracts.contract import (
     ChangeLog,
     Compute,
     Drift,
+    FileFormat,
+    Landing,
     Metric,
     OnFailure,
     Publication,
@@ -37,6 +40,7 @@ from lakehouse_platform.naming import Zone
 from tests.core.contract_cases import COLUMNS, HEADING, SNAPSHOT, contract, document, lakehouse, messages, rule, write
 
 SOURCE = "source: {connection: erp, table: sales.orders}\n      "
+LANDING = "source: {{landing: {}}}\n      "
 MART = "model: fct_orders\n      domo: {dataset: Orders, description: All of them, tags: [sales, daily]}"
 LOG = "{table: audit.orders_log, position: log_id, operation: op, changed_at: logged_at, delete_values: [DEL, X]}"
 
@@ -63,6 +67,53 @@ def test_model_makes_a_mart(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_capture(tmp_path: Path, capture: str, expected: CaptureSpec) -> None:
     assert contract(tmp_path, document(block=f"{SOURCE}capture: {capture}")).capture == expected
+
+
+@pytest.mark.parametrize(("said", "expected"), [
+    ("{format: csv}", Landing(FileFormat.CSV, "*", ",", None)),
+    ("{format: csv, delimiter: ';', pattern: 'orders_*.csv'}", Landing(FileFormat.CSV, "orders_*.csv", ";")),
+    ("{format: json, time_zone: Asia/Tokyo}", Landing(FileFormat.JSON, time_zone="Asia/Tokyo")),
+    ("{format: parquet}", Landing(FileFormat.PARQUET)),
+])  # fmt: skip
+def test_landing_says_what_the_files_are(tmp_path: Path, said: str, expected: Landing) -> None:
+    assert contract(tmp_path, document(block=f"{LANDING.format(said)}capture: {{mode: snapshot}}")).source == expected
+
+
+@pytest.mark.parametrize(("capture", "expected"), [
+    ("{mode: changes}", CaptureSpec(Capture.CHANGES)),
+    ("{mode: changes, effective_at: PlacedAt}", CaptureSpec(Capture.CHANGES, effective_at="PlacedAt")),
+    ("{mode: changes, operation: op}", CaptureSpec(Capture.CHANGES, operation="op")),
+    ("{mode: changes, operation: op, delete_values: [DEL, X]}", CaptureSpec(Capture.CHANGES, operation="op", delete_values=("DEL", "X"))),
+])  # fmt: skip
+def test_capture_of_changes_in_files(tmp_path: Path, capture: str, expected: CaptureSpec) -> None:
+    assert contract(tmp_path, document(block=f"{LANDING.format('{format: csv}')}capture: {capture}")).capture == expected
+
+
+@pytest.mark.parametrize(("block", "message"), [
+    ("source: {landing: {format: xml}}\n      capture: {mode: snapshot}",
+     'unknown format "xml". Valid values: csv, json, parquet.'),
+    ("source: {landing: {format: json, delimiter: ';'}}\n      capture: {mode: snapshot}",
+     '"delimiter" has no effect with format json: it belongs to csv.'),
+    ("source: {landing: {format: csv, time_zone: Europe/Berlim}}\n      capture: {mode: snapshot}",
+     'unknown time zone "Europe/Berlim". Take an IANA name, as in Europe/Berlin.'),
+    ("source: {landing: {format: csv}, table: a.b}\n      capture: {mode: snapshot}",
+     '"table" has no effect with landing: files are read, and no table.'),
+    ("source: {landing: {format: csv}}\n      capture: {mode: row_version}",
+     "mode row_version asks a database, and files land. Valid modes: changes, snapshot."),
+    ("source: {landing: {format: csv}}\n      capture: {mode: changes, delete_values: [D]}",
+     '"delete_values" has no effect without operation, the column that it speaks of.'),
+    ("source: {landing: {format: csv}}\n      capture: {mode: changes, operation: status}",
+     'operation names "status", a column of the table: files have one beside them.'),
+    ("source: {landing: {format: csv}}\n      capture: {mode: snapshot, operation: op}",
+     '"operation" has no effect with mode snapshot: it belongs to changes.'),
+    ("source: {table: a.b}\n      capture: {mode: snapshot}",
+     '"connection" is missing here: or say `landing`, where other systems leave files.'),
+    (f"{SOURCE}capture: {{mode: changes}}",
+     "mode changes belongs to files that land: give the source a `landing`, or read the table another way."),
+])  # fmt: skip
+def test_landing_that_cannot_be_is_told(tmp_path: Path, block: str, message: str) -> None:
+    (found,) = messages(tmp_path, document(block=block))
+    assert found.partition(": ")[2] == message
 
 
 def test_log_takes_d_for_a_delete_if_nothing_is_said(tmp_path: Path) -> None:
@@ -142,12 +193,14 @@ def test_compute_that_cannot_be_is_told(tmp_path: Path, block: str, message: str
 def test_no_key_of_the_block_is_without_a_test() -> None:
     known = {model.__name__: sorted(model.model_fields) for model in (
         LakehouseBlock, SourceBlock, CaptureBlock, LogBlock, GuardBlock, StepsBlock, DomoBlock, AthenaBlock, ZonesBlock,
+        FilesBlock,
     )}  # fmt: skip
     assert known == {
         "ZonesBlock": ["hds", "ods"],
         "LakehouseBlock": ["athena", "capture", "compute", "domo", "drift", "history", "model", "source", "steps"],
-        "SourceBlock": ["connection", "table"],
-        "CaptureBlock": ["column", "deletes", "effective_at", "guard", "log", "mode"],
+        "SourceBlock": ["connection", "landing", "table"],
+        "FilesBlock": ["delimiter", "format", "pattern", "time_zone"],
+        "CaptureBlock": ["column", "delete_values", "deletes", "effective_at", "guard", "log", "mode", "operation"],
         "LogBlock": ["changed_at", "delete_values", "operation", "position", "table"],
         "GuardBlock": ["max_shrink", "min_rows"],
         "StepsBlock": ["extract", "standardise"],

@@ -103,7 +103,7 @@ SOURCE = "source: {connection: erp, table: sales.orders}\n      "
 
 @pytest.mark.parametrize(("block", "problem"), [
     ("drift: freeze", '16: "source" is missing here: say where the rows come from, or give the model of a mart.'),
-    (SOURCE, '16: "capture" is missing here: say how changes are taken. Valid modes: change_log, row_version, snapshot, window.'),
+    (SOURCE, '16: "capture" is missing here: say how changes are taken. Valid modes: change_log, changes, row_version, snapshot, window.'),
     (SOURCE + "captrue: {mode: snapshot}", '18: unknown key "captrue". Did you mean "capture"?'),
     (SOURCE + "capture: {mode: snapshoot}", '18: unknown mode "snapshoot". Did you mean "snapshot"?'),
     (SOURCE + "capture: {mode: window}", '18: "column" is missing here: mode window needs it.'),

@@ -15,7 +15,7 @@ from psycopg import sql
 from ruamel.yaml import YAML
 
 from lakehouse_platform.contracts import load
-from lakehouse_platform.contracts.contract import Column, Contract, Metric, OnFailure, Rule
+from lakehouse_platform.contracts.contract import Column, Contract, Metric, OnFailure, Rule, SourceTable
 from resources.legacy import Business, Legacy, broken_after
 from resources.legacy.business.broken import dated
 
@@ -42,7 +42,7 @@ def evenings(server_folder: Callable[[str], Path]) -> Iterator[list[Held]]:
 
 
 def _held(legacy: Legacy, contract: Contract) -> Iterator[tuple[str, tuple[object, ...], str]]:
-    assert contract.source is not None
+    assert isinstance(contract.source, SourceTable)
     implied = tuple(Rule(f"{c.name}_present", Metric.NULL_VALUES, OnFailure.QUARANTINE, (c.name,)) for c in contract.columns if c.required)
     with legacy.connect(contract.source.connection) as connection:
         for rule in (*implied, *contract.rules):
@@ -54,7 +54,8 @@ def _held(legacy: Legacy, contract: Contract) -> Iterator[tuple[str, tuple[objec
 def _breaking(connection: psycopg.Connection, contract: Contract, rule: Rule) -> list[tuple[object, ...]]:
     key = sql.SQL(", ").join(map(sql.Identifier, contract.key or ("entity_name",)))
     columns = ", ".join(map(_column, contract.columns))
-    source = f"(select {columns} from {contract.source and contract.source.schema}.{contract.source and contract.source.table}) as rows"
+    assert isinstance(contract.source, SourceTable)
+    source = f"(select {columns} from {contract.source.schema}.{contract.source.table}) as rows"
     return connection.execute(sql.SQL("select {} from {} where {}").format(key, sql.SQL(source), sql.SQL(_broken(rule)))).fetchall()
 
 

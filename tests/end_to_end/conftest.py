@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from lakehouse_platform import contracts
-from lakehouse_platform.contracts.contract import Contract
+from lakehouse_platform.contracts.contract import Contract, SourceTable
 from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.sources.postgres import PostgresSource
 from lakehouse_platform.zones import gate, hds, ods, raw
@@ -45,7 +45,7 @@ class Estate:
         return next(c for c in self.tables if c.name == name)
 
     def source(self, contract: Contract) -> PostgresSource:
-        assert contract.source is not None
+        assert isinstance(contract.source, SourceTable)
         connection = contract.source.connection
         return PostgresSource(lambda: self.uris(connection), "America/New_York")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from lakehouse_platform.contracts.contract import Capture, CaptureSpec, Contract
+from lakehouse_platform.contracts.contract import Capture, CaptureSpec, Contract, SourceTable
 from lakehouse_platform.errors import SourceError
 from lakehouse_platform.sources.base import SEQ, Reading, Request, SourceColumn
 from lakehouse_platform.sources.postgres.catalog import Relation, read_marks, read_query, read_relation
@@ -66,8 +66,8 @@ class _Target:
     """What a contract's rows are selected from: its table, its change log, or the query of its `extract` step."""
 
     def __init__(self, contract: Contract) -> None:
-        if contract.source is None or contract.capture is None:
-            raise SourceError(f"{contract.name} is a mart: it is built from other tables and has no source to be read.")
+        if not isinstance(contract.source, SourceTable) or contract.capture is None:
+            raise SourceError(f"{contract.name} has no table at a database: it is a mart, or comes in files.")
         self.source, self.spec = contract.source, contract.capture
         self._query = _query(contract, self.spec)
         log = self.spec.log if self.spec.mode is Capture.CHANGE_LOG else None
