@@ -161,3 +161,39 @@ def test_the_road(on_aws: Road, account: StandIns, expected: dict[str, list[tupl
     assert [(cost.job_id, cost.zone, cost.partitions) for cost in recorded(on_aws.project.lake)] == [(said["job"], "hds", (FIRST, SECOND))]
     glue = on_aws.project.account.glue.get_table(DatabaseName=str(said["catalog_table"]).partition(".")[0], Name="hds_shipment")["Table"]
     assert {"valid_from", "valid_to", "carrier"} <= {column["Name"] for column in glue["StorageDescriptor"]["Columns"]}
+
+
+def test_a_job_that_is_killed_while_it_merges(on_aws: Road, account: StandIns, expected: dict[str, list[tuple[Any, ...]]]) -> None:
+    before = len(account.submissions)
+    killing = account.faults.kill_drivers_on("PutObject", "lakehouse/*/lake/hds/operations/shipment/*.parquet")
+    on_aws.travel()
+    assert account.faults.met(killing) == 1
+    assert on_aws.tables() == expected
+    assert len(account.submissions) == before + 1
+
+
+def test_a_submission_whose_answer_is_lost(on_aws: Road, account: StandIns, expected: dict[str, list[tuple[Any, ...]]]) -> None:
+    before = len(account.submissions)
+    losing = account.faults.drop_answer("emr-serverless", "StartJobRun", times=2)
+    on_aws.travel()
+    assert account.faults.met(losing) == 2
+    assert on_aws.tables() == expected
+    assert len(account.submissions) == before + 1
+
+
+def test_s3_that_is_down_for_a_while(on_aws: Road, account: StandIns, expected: dict[str, list[tuple[Any, ...]]]) -> None:
+    before = len(account.submissions)
+    refusing = [account.faults.refuse("s3", operation, times=5) for operation in ("GetObject", "PutObject", "ListObjectsV2")]
+    on_aws.travel()
+    assert all(account.faults.met(number) for number in refusing)
+    assert on_aws.tables() == expected
+    assert len(account.submissions) == before + 1
+
+
+def test_a_file_of_messages_that_is_lost(on_aws: Road, account: StandIns, expected: dict[str, list[tuple[Any, ...]]]) -> None:
+    before = len(account.submissions)
+    losing = account.faults.lose("lakehouse/artifacts/runs/*/messages-0/1.json")
+    on_aws.travel()
+    assert account.faults.met(losing) == 1
+    assert on_aws.tables() == expected
+    assert len(account.submissions) == before + 1
