@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dagster import SensorDefinition
 
 from lakehouse_platform.jobs.project import Project
+from lakehouse_platform.orchestration.landing import build_landing_sensor
 from lakehouse_platform.orchestration.sensors import build_alert_sensor, build_automation_sensor, build_freshness_sensor
 
 
 def watching(project: Project) -> Sequence[SensorDefinition]:
     """The sensors that run here; alerts are logged."""
-    return [build_automation_sensor(), build_freshness_sensor(project), build_alert_sensor()]
+    return [build_automation_sensor(), build_freshness_sensor(project), build_alert_sensor(), build_landing_sensor(project)]

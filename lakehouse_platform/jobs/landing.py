@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from lakehouse_platform.contracts.contract import Contract, Landing
 from lakehouse_platform.errors import DriftError, SourceError
 from lakehouse_platform.jobs.project import Project
-from lakehouse_platform.naming import landing_path, quarantine_path
+from lakehouse_platform.naming import landing_path
 from lakehouse_platform.sources.landing import FileGone, Inbox, LandedFile, LandedSource
 from lakehouse_platform.zones import raw
 
@@ -36,12 +36,13 @@ class Intake:
 
 
 def day_of(project: Project, file: LandedFile) -> str:
-    """The business day of a file: the last one that had ended when it landed, as for what is read from databases.
+    """The business day of a file: the last one that had ended when it landed, as for what is read from databases, or the first there is.
 
     What tells it is the file alone, so that it is the same whenever the file is found.
     """
-    zone = ZoneInfo(project.environment.partitions.time_zone)
-    return (file.landed_at.astimezone(zone).date() - dt.timedelta(days=1)).isoformat()
+    days = project.environment.partitions
+    ended = file.landed_at.astimezone(ZoneInfo(days.time_zone)).date() - dt.timedelta(days=1)
+    return max(ended, days.start).isoformat()
 
 
 def waiting(project: Project, contract: Contract) -> tuple[LandedFile, ...]:
@@ -68,7 +69,7 @@ def take_in(project: Project, contract: Contract, day: str) -> Intake:
 def _take(project: Project, inbox: Inbox, contract: Contract, file: LandedFile, day: str) -> raw.Extraction | Refused | None:
     """None for a file that somebody else took, or replaced: what replaced it waits by itself."""
     try:
-        why = _unfit(project, contract, file, day)
+        why = _misnamed(contract, file)
         if why:
             return _refuse(inbox, contract.table, file, why, contract)
         try:
@@ -82,12 +83,11 @@ def _take(project: Project, inbox: Inbox, contract: Contract, file: LandedFile, 
         return None
 
 
-def _unfit(project: Project, contract: Contract, file: LandedFile, day: str) -> str:
+def _misnamed(contract: Contract, file: LandedFile) -> str:
     """Why a file is not even opened, if it is not."""
-    if isinstance(contract.source, Landing) and not fnmatchcase(file.name, contract.source.pattern):
-        return f'Its name does not match "{contract.source.pattern}", the pattern that the contract of {contract.name} says.'
-    first = project.environment.partitions.start.isoformat()
-    return f"It landed for {day}, and the first business day is {first}." if day < first else ""
+    if not isinstance(contract.source, Landing) or fnmatchcase(file.name, contract.source.pattern):
+        return ""
+    return f'Its name does not match "{contract.source.pattern}", the pattern that the contract of {contract.name} says.'
 
 
 def refuse_undeclared(project: Project, domain: str) -> tuple[Refused, ...]:
@@ -111,8 +111,3 @@ def _refuse(inbox: Inbox, folder: str, file: LandedFile, why: str, contract: Con
     declared = {"contract": contract.name, "fingerprint": contract.fingerprint} if contract is not None else {}
     path = inbox.refuse(file, folder, {**declared, "reason": why, "next": back})
     return Refused(file.name, path, why)
-
-
-def quarantine_of(contract: Contract) -> str:
-    """Where a table's refused files lie, below the lake's root."""
-    return quarantine_path(contract.domain, contract.table)

@@ -6,12 +6,13 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from lakehouse_platform.contracts.contract import Contract, Drift, OnFailure, Rule
+from lakehouse_platform.contracts.contract import Contract, Drift, Landing, OnFailure, Rule
 from lakehouse_platform.contracts.patch import Patch, propose_column, propose_type
 from lakehouse_platform.drift.findings import Change, Finding
-from lakehouse_platform.errors import DriftError, UnknownName
+from lakehouse_platform.errors import DriftError, NotExtractable, UnknownName
+from lakehouse_platform.jobs.landing import Intake, take_in
 from lakehouse_platform.jobs.project import Project
-from lakehouse_platform.naming import Zone
+from lakehouse_platform.naming import Zone, landing_path, quarantine_path
 from lakehouse_platform.quality.rules import RuleResult, demand, rules_of
 from lakehouse_platform.zones import gate, hds, ods, raw
 from lakehouse_platform.zones.lake import Lake
@@ -21,6 +22,7 @@ from lakehouse_platform.zones.status import status, taken_in
 Figure = int | float | str | bool | dt.datetime
 
 SCHEMA, REQUIRED, FRESH, AGREES = "schema_matches_contract", "required_columns_present", "data_is_fresh", "agrees_with_ods"
+LANDED = "landed_files_taken_in"
 """Checks that every table has in some zone; the others are named after the contract's rules."""
 
 
@@ -67,7 +69,8 @@ def declared_checks(zone: str, contract: Contract) -> tuple[CheckSpec, ...]:
     fresh = (freshness_spec(contract),) if contract.freshness is not None else ()
     if zone == Zone.RAW:
         frozen = contract.drift is Drift.FREEZE
-        return (CheckSpec(SCHEMA, "The source's columns and types are those of the contract.", halting=frozen),)
+        files = (CheckSpec(LANDED, "No file that landed had to go to quarantine."),) if isinstance(contract.source, Landing) else ()
+        return (CheckSpec(SCHEMA, "The source's columns and types are those of the contract.", halting=frozen), *files)
     if zone == Zone.ODS:
         return (*_rule_specs(contract), *fresh)
     if zone == Zone.HDS:
@@ -108,6 +111,8 @@ def freshness(contract: Contract, through: dt.datetime | None, now: dt.datetime)
 
 def run_raw(project: Project, contract: Contract, day: str, run: str) -> Outcome:
     """Extract a business day into Raw."""
+    if isinstance(contract.source, Landing):
+        return _run_landed(project, contract, day)
     lake = project.lake
     try:
         extraction = raw.extract(lake, contract, project.source_of(contract), day, run=run)
@@ -125,6 +130,34 @@ def run_raw(project: Project, contract: Contract, day: str, run: str) -> Outcome
     through = complete_through(ledger, [b.batch_id for b in ledger.batches])
     return Outcome(
         (_schema_check(contract, extraction),), batch.rows, table.count(partitions={"_kind": ["change"]}), figures, through)
+
+
+def _run_landed(project: Project, contract: Contract, day: str) -> Outcome:
+    """Take what waits for a business day into Raw. Raises NotExtractable where nothing does, and nothing ever did."""
+    intake, lake = take_in(project, contract, day), project.lake
+    table = lake.raw(contract)
+    ledger = read_ledger(lake, table)
+    if not ledger.of(day) and not intake.refused:
+        folder = landing_path(contract.domain, contract.table)
+        raise NotExtractable(f"{contract.name}: no file has landed for {day}, and none waits in {folder}.")
+    findings = tuple(dict.fromkeys(finding for taken in intake.taken for finding in taken.findings))
+    checks = (schema_check(contract, findings), _landed_check(contract, intake))
+    batches = [e.batch for e in intake.taken]
+    figures: dict[str, Figure] = {
+        "files_taken": len(batches), "files_refused": len(intake.refused), "batches": ", ".join(b.batch_id for b in batches),
+        "rows_read": sum(e.batch.rows for e in intake.taken if e.new), "rows_with_parked_values": sum(b.parked for b in batches)}
+    through = complete_through(ledger, [b.batch_id for b in ledger.batches])
+    halted = None if ledger.of(day) else f"no file of {day} could be taken in: {intake.refused[0].reason}"
+    rows = sum(b.rows for b in ledger.of(day))
+    return Outcome(checks, rows, table.count(partitions={"_kind": ["change"]}), figures, through, halted)
+
+
+def _landed_check(contract: Contract, intake: Intake) -> CheckOutcome:
+    refused = intake.refused
+    figures: dict[str, Figure] = {"files_taken": len(intake.taken), "files_refused": len(refused)}
+    if refused:
+        figures |= {"files": ", ".join(r.file for r in refused), "quarantine": quarantine_path(contract.domain, contract.table)}
+    return CheckOutcome(LANDED, not refused, figures=figures, description="\n".join(f"{r.file}: {r.reason}" for r in refused))
 
 
 def _schema_check(contract: Contract, extraction: raw.Extraction) -> CheckOutcome:

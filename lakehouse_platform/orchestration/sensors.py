@@ -12,7 +12,7 @@ from dagster._core.definitions.freshness import FreshnessStateChange
 
 from lakehouse_platform.jobs.marts import mart_complete_through, prepare_marts, read_marts
 from lakehouse_platform.jobs.project import Project
-from lakehouse_platform.jobs.steps import FRESH, SCHEMA, CheckOutcome, freshness
+from lakehouse_platform.jobs.steps import FRESH, LANDED, SCHEMA, CheckOutcome, freshness
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.orchestration.describe import key_of
 from lakehouse_platform.orchestration.steps import evaluation
@@ -29,7 +29,7 @@ class Alert:
     """Something that somebody should look at. It holds figures and names, never values of rows."""
 
     kind: str
-    """halted, drift, stale, or failed."""
+    """halted, drift, malformed, undeclared, stale, or failed."""
     subject: str
     """Asset, or job."""
     partition: str | None
@@ -141,7 +141,7 @@ def alert_of(record: dg.EventLogRecord) -> Alert | None:
 
 
 def _of_check(found: dg.AssetCheckEvaluation, run_id: str) -> Alert | None:
-    kind = {SCHEMA: "drift", FRESH: "stale"}.get(found.check_name, "halted" if found.blocking else "")
+    kind = {SCHEMA: "drift", FRESH: "stale", LANDED: "malformed"}.get(found.check_name, "halted" if found.blocking else "")
     if found.passed or not kind:
         return None
     details: dict[str, object] = {name: value.value for name, value in found.metadata.items()}
@@ -151,5 +151,5 @@ def _of_check(found: dg.AssetCheckEvaluation, run_id: str) -> Alert | None:
 
 def without_echoes(alerts: Sequence[Alert]) -> list[Alert]:
     """A halt is a check and a failed run: only the check is told."""
-    told = {alert.run_id for alert in alerts if alert.kind == "halted"}
+    told = {alert.run_id for alert in alerts if alert.kind in ("halted", "malformed")}
     return [alert for alert in alerts if alert.kind != "failed" or alert.run_id not in told]

@@ -87,7 +87,7 @@ class Shop:
         lake = self.project.lake
         partitions = {"_kind": ["change"]} if zone is Zone.RAW else None
         table: pa.Table = lake.engine.collect(lake.engine.open(lake.uri(zone, self.contract)).scan(partitions=partitions))
-        return sorted(tuple(row[name] for name in columns) for row in table.to_pylist())
+        return sorted((tuple(row[name] for name in columns) for row in table.to_pylist()), key=str)
 
     @property
     def waiting(self) -> list[str]:
@@ -99,8 +99,8 @@ class Shop:
 
 
 def shop(
-    folder: Path, *, landing: str = "{format: csv}", capture: str = "{mode: changes}", drift: str = "evolve", lake: str = "lake: {root: lake}",
-    more: str = "",
+    folder: Path, *, landing: str = "{format: csv}", capture: str = "{mode: changes}", drift: str = "evolve",
+    lake: str = "lake: {root: lake}", more: str = "",
 ) -> Shop:
     """A project in the folder."""
     domain = folder / "assets" / "contracts" / "sales"

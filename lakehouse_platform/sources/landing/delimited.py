@@ -89,7 +89,7 @@ class _checked(io.RawIOBase):  # noqa: N801 (used as a function)
     """A file's bytes from a place on, which must be UTF-8."""
 
     def __init__(self, file: io.BufferedReader, start: int) -> None:
-        self._file, self._line = file, 2
+        self._file, self._line, self._marks = file, 2, 0
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         file.seek(start)
 
@@ -98,7 +98,7 @@ class _checked(io.RawIOBase):  # noqa: N801 (used as a function)
         return True
 
     def read(self, size: int = -1, /) -> bytes:
-        """The next bytes. Raises MalformedFile with the line of the first that are not UTF-8."""
+        """The next bytes. Raises MalformedFile with the line of the first that are not UTF-8, or at the end of an open quotation."""
         piece = self._file.read(size)
         try:
             self._decoder.decode(piece, final=not piece)
@@ -106,4 +106,7 @@ class _checked(io.RawIOBase):  # noqa: N801 (used as a function)
             line = self._line + piece[:max(error.start, 0)].count(b"\n")
             raise MalformedFile(f"Line {line} is not UTF-8.") from None
         self._line += piece.count(b"\n")
+        self._marks += piece.count(b'"')
+        if not piece and self._marks % 2:
+            raise MalformedFile("A quotation mark is not closed, or stands in a value that is not itself in quotation marks.")
         return piece

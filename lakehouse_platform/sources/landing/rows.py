@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -70,10 +70,9 @@ class Shape:
         """When each row became true: by its column, and never after the file had landed."""
         if self.capture.effective_at is None:
             return _repeated(self.landed_at, INSTANT, height)
-        landed = pa.scalar(self.landed_at, INSTANT)
-        capped: Values = pc.min_element_wise(instants(own[self.capture.effective_at], self.zone), landed)
-        effective: Values = pc.fill_null(capped, self.landed_at)
-        return effective
+        said, landed = instants(own[self.capture.effective_at], self.zone), pa.scalar(self.landed_at, INSTANT)
+        capped: Values = pc.if_else(pc.less(said, landed), said, landed)
+        return cast("Values", pc.coalesce(capped, landed))
 
     def _extra(self, batch: pa.RecordBatch) -> Values:
         """What the contract does not declare, as the JSON object that is parked."""
