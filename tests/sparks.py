@@ -13,6 +13,7 @@ from lakehouse_platform.engines.spark.session import local_session
 QUICK = {
     "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     "spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN", "spark.sql.adaptive.enabled": "false",
+    "spark.sql.constraintPropagation.enabled": "false",
 }
 """For tables of a few rows: compiling a plan takes longer than to interpret it."""
 
