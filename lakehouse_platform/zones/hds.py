@@ -107,7 +107,7 @@ def extended(ahead: Frame, heads: Frame, key: list[str]) -> Frame:
 def _recomputed(work: Work, table: Table, late: Frame) -> Frame:
     """The slow path: keys whose past changed are computed again from Raw; only versions that differ are written."""
     engine, key = work.lake.engine, list(work.contract.key)
-    rows = work.rows(work.after).join(late, on=key, how="semi")
+    rows = engine.persist(work.rows(work.after).join(late, on=key, how="semi"))  # the law reads them many times
     target = law.history(rows, work.snapshots(), key).filter(nw.col("_op") == columns.UPSERT)
     target = engine.persist(target.with_columns(is_current=nw.col("valid_to").is_null()))
     old = engine.persist(table.scan().join(late, on=key, how="semi"))

@@ -66,7 +66,8 @@ def plan(work: Work, state: Frame) -> Frame:
     late = work.lake.engine.persist(parts.late)
     if not work.any_of(late):
         return last
-    anew = law.current(work.rows(work.after).join(late, on=key, how="semi"), work.snapshots(), key)
+    rows = work.lake.engine.persist(work.rows(work.after).join(late, on=key, how="semi"))  # the law reads them many times
+    anew = law.current(rows, work.snapshots(), key)
     silent = late.join(anew.select(key), on=key, how="anti").with_columns(_op=nw.lit(columns.DELETE))
     held = state.select(*key, _held="_hash")
     moved = anew.join(held, on=key, how="left").filter(~(nw.col("_hash") == nw.col("_held")).fill_null(value=False)).drop("_held")
