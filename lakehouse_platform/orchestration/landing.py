@@ -49,10 +49,11 @@ class Woken:
     """Messages that are no events of S3; they are left to the queue's own rules."""
 
 
-def build_landing_sensor(project: Project, send: Send | None = None) -> dg.SensorDefinition:
+def build_landing_sensor(project: Project, send: Send | None = None, *, hidden: int = HIDDEN) -> dg.SensorDefinition:
     """Starts a run for each table and business day that files wait for; runs from the start.
 
-    What no contract takes goes to quarantine here, and is told to `send`, or logged.
+    What no contract takes goes to quarantine here, and is logged, and told to `send`. A message whose file waits on is given again
+    after `hidden` seconds.
     """
     keys = [key_of(Zone.RAW, contract) for contract in project.landing]
 
@@ -62,7 +63,7 @@ def build_landing_sensor(project: Project, send: Send | None = None) -> dg.Senso
         description="Has files that other systems left in landing folders taken into Raw, once each.")
     def landing(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         now, queue = dt.datetime.now(tz=dt.UTC), queue_of(project)
-        woken = read_messages(project, queue)
+        woken = read_messages(project, queue.receive(most=MOST, hidden=hidden) if queue is not None else ())
         sweeping = queue is None or _due(context.cursor, now)
         for refused in _undeclared(project, woken, sweeping=sweeping):
             _tell(context, refused, send)
@@ -83,10 +84,10 @@ def queue_of(project: Project) -> Queue | None:
     return Queue(project.account.sqs, said.resolve()) if said is not None else None
 
 
-def read_messages(project: Project, queue: Queue | None) -> Woken:
-    """What the queue tells of. A message about several files is about the first that is a landing folder's."""
+def read_messages(project: Project, messages: Iterable[Message]) -> Woken:
+    """What messages tell of. A message about several files is about the first that is a landing folder's."""
     woken, root = Woken(), f"{project.environment.lake.root}/".removeprefix("s3://")
-    for message in queue.receive(most=MOST, hidden=HIDDEN) if queue is not None else ():
+    for message in messages:
         told = arrivals(message.body)
         if told is None:
             woken.unknown += 1

@@ -98,10 +98,12 @@ def test_files_make_the_same_history_in_whatever_order_they_are_found(tmp_path: 
         day = NEXT if name == "3.csv" else DAY
         made.take(day)
         made.merge(day)
-    gone = {"changes": [(3, Decimal(5), at(8), None), (2, Decimal(20), at(6), None)],
-            "snapshot": [(3, Decimal(5), at(8), at(6, 4)), (2, Decimal(20), at(6), at(8)), (2, Decimal(20), at(6, 4), None)]}[mode]
-    ones = [(1, Decimal(10), at(6), at(8)), (1, Decimal(11), at(8), at(6, 4)), (1, Decimal(12), at(6, 4), None)]
-    assert made.rows(Zone.HDS, *VERSION) == sorted([*ones, *gone], key=str)
+    gone: dict[str, list[tuple[object, ...]]] = {
+        "changes": [(3, Decimal(5), at(8), None), (2, Decimal(20), at(6), None)],
+        "snapshot": [(3, Decimal(5), at(8), at(6, 4)), (2, Decimal(20), at(6), at(8)), (2, Decimal(20), at(6, 4), None)],
+    }
+    ones: list[tuple[object, ...]] = [(1, Decimal(10), at(6), at(8)), (1, Decimal(11), at(8), at(6, 4)), (1, Decimal(12), at(6, 4), None)]
+    assert made.rows(Zone.HDS, *VERSION) == sorted([*ones, *gone[mode]], key=str)
 
 
 def test_file_that_is_found_again_is_taken_in_once(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_a_job_and_a_schedule_a_domain(defs: dg.Definitions) -> None:
 
 def test_automation_freshness_and_alerts_are_watched_from_the_start(defs: dg.Definitions) -> None:
     running = {s.name for s in defs.get_repository_def().sensor_defs if s.default_status is dg.DefaultSensorStatus.RUNNING}
-    assert running == {"automation", "data_freshness", "alerts"}
+    assert running == {"automation", "data_freshness", "alerts", "landing"}
 
 
 def test_they_load_with_an_empty_environment_and_no_network_in_little_time(defs: dg.Definitions) -> None:

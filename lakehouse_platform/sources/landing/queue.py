@@ -32,9 +32,10 @@ class Queue:
 
     def receive(self, *, most: int, hidden: int) -> tuple[Message, ...]:
         """Up to `most` messages; who does not delete one is given it again after `hidden` seconds."""
-        found: list[Message] = []
-        while len(found) < most and (given := self._receive(hidden)):
-            found += given
+        found = given = self._receive(hidden)
+        while len(given) == AT_ONCE and len(found) < most:
+            given = self._receive(hidden)
+            found = [*found, *given]
         return tuple(found)
 
     def delete(self, messages: Sequence[Message]) -> None:
