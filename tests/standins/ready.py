@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 BUCKET = "lakehouse"
 QUEUE = "lakehouse-landing"
 QUEUE_VARIABLE = "LAKEHOUSE_LANDING_QUEUE"
+DOMAINS = ("customer", "finance", "operations", "risk")
 KEY_ALIAS = "alias/lakehouse"
 KEY_VARIABLE = "LAKEHOUSE_KMS_KEY"
 JOB = "lakehouse"
@@ -44,14 +45,17 @@ def _role(running: StandIns) -> None:
 
 
 def _landing(running: StandIns) -> str:
-    """The queue's URL: the bucket tells it of each object that is created under `landing/`."""
+    """The queue's URL: the bucket tells it of each file that lands for a domain."""
     account = running.account
     url = account.sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
     arn = account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    told: QueueConfigurationTypeDef = {
-        "QueueArn": arn,
-        "Events": ["s3:ObjectCreated:*"],
-        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "landing/"}]}},
-    }
-    account.s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [told]})
+    told: list[QueueConfigurationTypeDef] = [
+        {
+            "QueueArn": arn,
+            "Events": ["s3:ObjectCreated:*"],
+            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": f"lake/raw/{domain}/_landing/"}]}},
+        }
+        for domain in DOMAINS
+    ]
+    account.s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": told})
     return url
