@@ -112,7 +112,7 @@ def _broken_rows(engine: Engine, contract: Contract, rows: pa.RecordBatchReader,
     failed: Counter[str] = Counter()
     for batch in rows:
         frame = evaluated(engine, contract, engine.frame(pa.Table.from_batches([batch])), rules)
-        flags = engine.collect(frame.select(*(nw.col(flag(rule.name)).sum() for rule in rules))) if rules else pa.table({})
+        flags = engine.collect(frame.select(*(nw.col(flag(rule.name)).cast(nw.Int64).sum() for rule in rules))) if rules else pa.table({})
         failed.update({rule.name: int(flags.column(flag(rule.name))[0].as_py() or 0) for rule in rules})
     return failed
 

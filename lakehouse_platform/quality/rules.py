@@ -82,26 +82,40 @@ def evaluated(engine: Engine, contract: Contract, rows: Frame, rules: Sequence[R
 def _broken(contract: Contract, rule: Rule) -> nw.Expr:
     if rule.metric is Metric.DUPLICATE_VALUES:
         return nw.len().over(*rule.columns, "_batch_id") > 1
-    column = nw.col(rule.columns[0])
+    column, kind = nw.col(rule.columns[0]), contract.column(rule.columns[0]).type.kind
     if rule.metric is Metric.NULL_VALUES:
         return column.is_null()
     if rule.metric is Metric.MISSING_VALUES:
-        return column.is_null() | column.cast(nw.String).is_in(list(rule.missing_values))
-    return _invalid(contract, rule, column)
+        return column.is_null() | _among(column, rule.missing_values, kind)
+    return _invalid(rule, column, kind)
 
 
-def _invalid(contract: Contract, rule: Rule, column: nw.Expr) -> nw.Expr:
-    lake = contract.column(rule.columns[0]).type
+def _invalid(rule: Rule, column: nw.Expr, kind: Kind) -> nw.Expr:
     broken = nw.lit(value=False)
     if rule.valid_values:
-        broken = broken | ~column.cast(nw.String).is_in(list(rule.valid_values))
+        broken = broken | ~_among(column, rule.valid_values, kind)
     if rule.pattern is not None:
-        broken = broken | ~column.str.contains(f"^(?:{rule.pattern})$")
+        broken = broken | ~column.str.contains(rf"^(?:{rule.pattern})\z")  # to some engines `$` is also before a last line break
     for bound, below in ((rule.minimum, True), (rule.maximum, False)):
         if bound is not None:
-            limit = _literal(bound, lake.kind)
+            limit = _literal(bound, kind)
             broken = broken | ((column < limit) if below else (column > limit))
     return broken
+
+
+def _among(column: nw.Expr, texts: Sequence[str], kind: Kind) -> nw.Expr:
+    """Whether the value is one of the texts, which are read as its type is: each engine writes numbers and instants its own way."""
+    if kind in (Kind.STRING, Kind.BOOLEAN, Kind.BINARY):
+        return column.cast(nw.String).is_in(list(texts))
+    same = [column == literal for text in texts if (literal := _read(text, kind)) is not None]
+    return nw.any_horizontal(*same, ignore_nulls=False) if same else nw.lit(value=False)
+
+
+def _read(text: str, kind: Kind) -> nw.Expr | None:
+    try:
+        return _literal(text, kind)
+    except (ValueError, ArithmeticError):
+        return None
 
 
 def _literal(text: str, kind: Kind) -> nw.Expr:

@@ -15,7 +15,7 @@ import narwhals as nw
 import pyarrow as pa
 
 from lakehouse_platform.contracts.contract import Contract, Metric, OnFailure, Rule
-from lakehouse_platform.engines.base import Commit, Table
+from lakehouse_platform.engines.base import Commit, Engine, Table
 from lakehouse_platform.errors import NotExtractable
 from lakehouse_platform.quality.rules import RuleResult, demand, evaluated, flag, rules_of
 from lakehouse_platform.zones import rows as columns
@@ -27,6 +27,7 @@ from lakehouse_platform.zones.standardise import standardised
 Frame = nw.LazyFrame[Any]
 HELD_ROW = "row"
 MASK = "***"
+KEY_TEXT = "_key_text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +186,14 @@ class _Court:
         return nw.concat([self.lake.engine.frame(headers), *held], how="diagonal")
 
     def _held_rows(self, batch: Batch) -> Frame:
-        frame = self.lake.engine.persist(self._states(batch))
+        frame = self.lake.engine.persist(_with_key_text(self.lake.engine, self.contract, self._states(batch)))
         return nw.concat([self._held_by(frame, rule) for rule in _quarantining(rules_of(self.contract))], how="diagonal")
 
     def _held_by(self, frame: Frame, rule: Rule) -> Frame:
         return frame.filter(nw.col(flag(rule.name))).select(
             "_batch_id", "_row", _kind=nw.lit(HELD_ROW), _partition=nw.lit(self.day),
             judgement=nw.lit(self.judgement, nw.Int64), rule=nw.lit(rule.name),
-            rule_version=nw.lit(self.contract.rules_version), key=_key_text(self.contract), reason=nw.lit(rule.description or demand(rule)))
+            rule_version=nw.lit(self.contract.rules_version), key=nw.col(KEY_TEXT), reason=nw.lit(rule.description or demand(rule)))
 
 
 def _quarantining(rules: Sequence[Rule]) -> list[Rule]:
@@ -210,10 +211,14 @@ def _failed(rule: Rule, flagged: Mapping[str, Any], count: int) -> int:
     return int(count < low or (rule.maximum is not None and count > int(rule.maximum)))
 
 
-def _key_text(contract: Contract) -> nw.Expr:
-    """The key as text for people; classified parts are masked."""
-    parts = [nw.lit(MASK) if contract.column(n).classified else nw.col(n).cast(nw.String).fill_null("NULL") for n in contract.key]
-    return nw.concat_str(parts, separator="/") if parts else nw.lit("(no key)")
+def _with_key_text(engine: Engine, contract: Contract, rows: Frame) -> Frame:
+    """Add the key as text for people; classified parts are masked. The texts are the engine's, so that all engines write the same."""
+    shown = {n: f"_key_{n}" for n in contract.key if not contract.column(n).classified}
+    rows = rows.with_columns(nw.lit(None, nw.String).alias("_unread"), *(nw.col(n).alias(copy) for n, copy in shown.items()))
+    rows = engine.conform(rows, dict.fromkeys(shown.values(), columns.TEXT), parked="_unread")
+    parts = [nw.col(shown[n]).fill_null("NULL") if n in shown else nw.lit(MASK) for n in contract.key]
+    text = nw.concat_str(parts, separator="/") if parts else nw.lit("(no key)")
+    return rows.with_columns(text.alias(KEY_TEXT))
 
 
 def _to_json(verdict: Verdict) -> str:

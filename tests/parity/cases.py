@@ -49,6 +49,7 @@ from tests.parity.generated import (
     deliveries,
     heads,
     images,
+    keyed_by_all,
     keyless,
     snapshots,
     trade,
@@ -369,7 +370,9 @@ CASES: dict[str, dict[str, Case]] = {
     "hds.plan": by_road(_hds_plan, [IMAGE]),
     "ods.merge": by_road(_ods_merged, [LATE, LATE_IMAGE, KEYLESS]),
     "hds.merge": by_road(_hds_merged, [LATE, LATE_IMAGE]),
-    "gate.judge": {"as it was": lambda g: _judged(g, trade()), "one more column": lambda g: _judged(g, widened())},
+    "gate.judge": {
+        "as it was": lambda g: _judged(g, trade()), "one more column": lambda g: _judged(g, widened()),
+        "keys of every kind": lambda g: _judged(g, keyed_by_all())},
     "gate.raw_rows": {name: lambda g, c=contract: _raw_rows(g, c) for name, contract in CONTRACTS.items()},  # type: ignore[misc]
     "gate.verdicts": by_road(lambda g, r: repr(gate.verdicts(lake := g.seen(r), lake.gate(trade()))), [IMAGE]),
     "gate.quarantine": by_road(lambda g, r: gate.quarantine(g.seen(r), trade()), [LATE]),

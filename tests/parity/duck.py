@@ -8,7 +8,7 @@ from typing import Any, cast
 import duckdb
 import narwhals as nw
 import pyarrow as pa
-from duckdb.sqltypes import BIGINT, DOUBLE, VARCHAR
+from duckdb.sqltypes import BIGINT, BOOLEAN, DOUBLE, VARCHAR
 
 from lakehouse_platform.contracts.types import LakeType
 from lakehouse_platform.engines.arrow import arrow_schema
@@ -72,6 +72,7 @@ class DuckEngine:
         self._connection = duckdb.connect()
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.create_function("float_bits", casts.float_bits, [DOUBLE], BIGINT)
+        self._connection.create_function("float_text", casts.float_text, [DOUBLE, BOOLEAN], VARCHAR)
         self._connection.create_function("json_text", casts.json_text, [VARCHAR], VARCHAR)
 
     def exists(self, uri: str) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Mapping
+
+import numpy
 
 from lakehouse_platform.contracts.types import Kind, LakeType
 from lakehouse_platform.engines import grammar
@@ -13,6 +16,7 @@ NAMES = {
     Kind.BOOLEAN: "BOOLEAN", Kind.INT16: "SMALLINT", Kind.INT32: "INTEGER", Kind.INT64: "BIGINT", Kind.FLOAT32: "FLOAT",
     Kind.FLOAT64: "DOUBLE", Kind.STRING: "VARCHAR", Kind.BINARY: "BLOB", Kind.DATE: "DATE", Kind.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
 }
+WHOLE = {"SMALLINT", "INTEGER", "BIGINT"}
 FLOATS = (Kind.FLOAT32, Kind.FLOAT64)
 NAN = 0x7FF8000000000000
 
@@ -35,6 +39,18 @@ def literal(text: str) -> str:
 def float_bits(number: float) -> int:
     """IEEE bits as a number: what DuckDB's SQL cannot say; registered as a function of the connection."""
     return NAN if number != number else int(struct.unpack("<q", struct.pack("<d", number + 0.0))[0])
+
+
+def float_text(number: float, is_single: bool) -> str:
+    """A float as the engines of the library write it: DuckDB has an exponent elsewhere. Registered as a function of the connection."""
+    shortest = numpy.float32(number) if is_single else number
+    return re.sub("e([+-])0", r"e\1", str(shortest)).replace("nan", "NaN")
+
+
+def _text(column: str, held: str) -> str:
+    if held in {"FLOAT", "DOUBLE"}:
+        return f"float_text({column}, {held == 'FLOAT'})"
+    return f"strftime({column}, '%Y-%m-%d %H:%M:%S.%f+00:00')" if held == NAMES[Kind.TIMESTAMP] else f"CAST({column} AS VARCHAR)"
 
 
 def json_text(text: str) -> str:
@@ -70,14 +86,14 @@ def conform(held: Mapping[str, str], columns: Mapping[str, LakeType], *, parked:
     if not wrong:
         return {}
     cast = {name: _soft(quoted(name), held[name], lake) for name, lake in wrong.items()}
-    entries = [_entry(name, cast[name]) for name in wrong]
+    entries = [_entry(name, held[name], cast[name]) for name in wrong]
     kept = f"substr({quoted(parked)}, 2, length({quoted(parked)}) - 2)"
     body = f"concat_ws(',', {', '.join((kept, *entries))})"
     return {**cast, parked: f"CASE WHEN {body} <> '' THEN '{{' || {body} || '}}' END"}
 
 
-def _entry(name: str, value: str) -> str:
-    said = f"{literal(json_text(name) + ':')} || json_text(CAST({quoted(name)} AS VARCHAR))"
+def _entry(name: str, held: str, value: str) -> str:
+    said = f"{literal(json_text(name) + ':')} || json_text({_text(quoted(name), held)})"
     return f"CASE WHEN {quoted(name)} IS NOT NULL AND ({value}) IS NULL THEN {said} END"
 
 
@@ -89,9 +105,14 @@ def parked_text(parked: str, key: str) -> str:
 def _soft(column: str, held: str, lake: LakeType) -> str:
     if held == "VARCHAR":
         return _from_text(column, lake)
-    if "DECIMAL" in held or lake.kind is Kind.DECIMAL or held in {"FLOAT", "DOUBLE"}:
-        return _from_text(f"CAST({column} AS VARCHAR)", lake)
-    return f"TRY_CAST({column} AS {duck_type(lake)})"
+    if "DECIMAL" in held or lake.kind in (Kind.DECIMAL, Kind.STRING) or held in {"FLOAT", "DOUBLE"}:
+        return _from_text(_text(column, held), lake)
+    if held in WHOLE and lake.kind is Kind.TIMESTAMP:
+        return f"make_timestamptz({column})"
+    if held in WHOLE and lake.kind is Kind.DATE:
+        return f"(DATE '1970-01-01' + CAST({column} AS INTEGER))"
+    number = _canonical(column, LakeType(Kind.DATE)) if held == "DATE" and duck_type(lake) in WHOLE else column
+    return f"TRY_CAST({number} AS {duck_type(lake)})"
 
 
 def _from_text(column: str, lake: LakeType) -> str:

@@ -32,7 +32,7 @@ NAN = float("nan")
 FIRST, LAST = dt.datetime(1, 1, 1, tzinfo=dt.UTC), dt.datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=dt.UTC)
 VALUES: list[tuple[Any, ...]] = [
     (Decimal("1.5"), "a", 0.1, 0.5, dt.date(2026, 1, 2), instant(1), b"\x00\xff", True, 7, 1),
-    (None, "a", None, None, None, None, None, None, None, None),
+    (None, "a\n", None, None, None, None, None, None, None, None),
     (Decimal("0.000000001"), None, NAN, NAN, dt.date(1, 1, 1), FIRST, b"", False, 2**31 - 1, -2**15),
     (Decimal("99999999999999999999999999999.999999999"), " É😀\u00a0 x ", -0.0, float("-inf"), dt.date(9999, 12, 31), LAST, b"a",
      None, 0, 0),
@@ -51,6 +51,10 @@ RULES = (
     Rule("rate_bounds", Metric.INVALID_VALUES, OnFailure.WARN, columns=("rate",), minimum="0", maximum="10"),
     Rule("due_bounds", Metric.INVALID_VALUES, OnFailure.WARN, columns=("due",), minimum="1900-01-01"),
     Rule("met_bounds", Metric.INVALID_VALUES, OnFailure.WARN, columns=("met_at",), maximum="2026-12-31T00:00:00+02:00"),
+    Rule("amount_listed", Metric.INVALID_VALUES, OnFailure.WARN, columns=("amount",), valid_values=("1.5", "0.000000001")),
+    Rule("rate_listed", Metric.INVALID_VALUES, OnFailure.WARN, columns=("rate",), valid_values=("0.1", "1e300", "0")),
+    Rule("met_missing", Metric.MISSING_VALUES, OnFailure.WARN, columns=("met_at",), missing_values=("0001-01-01T00:00:00Z", "never")),
+    Rule("note_letters", Metric.INVALID_VALUES, OnFailure.WARN, columns=("note",), pattern="a*"),
     Rule("row_unique", Metric.DUPLICATE_VALUES, OnFailure.WARN, columns=("region", "number", "note")),
     Rule("size_small", Metric.EXPRESSION, OnFailure.QUARANTINE, expression="size < 1000"),
     Rule("few_rows", Metric.ROW_COUNT, OnFailure.WARN, minimum="1", maximum="5"),
@@ -63,6 +67,13 @@ def trade(**changes: object) -> Contract:
     columns = tuple(
         Column(n, n, parse_type(t), required=n in KEY, transforms=transforms.get(n, ())) for n, t in TYPES.items())
     return contract(**{"columns": columns, "key": tuple(KEY), "rules": RULES, "path": Path("trade.yaml"), **changes})
+
+
+def keyed_by_all() -> Contract:
+    """A table whose key is made of columns of most kinds, one of them classified."""
+    columns = tuple(replace(c, classification="restricted" if c.name == "note" else None) for c in trade().columns)
+    return trade(columns=columns, rules_version="keys",
+                 key=("region", "number", "amount", "note", "rate", "share", "due", "met_at", "is_open"))
 
 
 def keyless() -> Contract:

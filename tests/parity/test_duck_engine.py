@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from lakehouse_platform.contracts.types import parse_type
 from lakehouse_platform.engines.polars import PolarsEngine
-from tests.core.test_spark_casts import TEXTS, VALUES, collected, columns, conformed, differences, padded
+from tests.core.test_spark_casts import NARROWER, TEXTS, VALUES, collected, columns, conformed, differences, padded
 from tests.parity.duck import DuckEngine
 
 POLARS = PolarsEngine()
@@ -29,6 +30,13 @@ def test_every_value_has_the_same_fingerprint(kind: str) -> None:
     table = table.append_column("_row", pa.array(range(table.num_rows), pa.int64()))
     found = [collected(e, e.fingerprint(e.frame(table), kinds, into="_hash")) for e in (POLARS, DuckEngine())]
     assert differences(*found) == []
+
+
+@pytest.mark.parametrize(("held", "wanted", "values"), NARROWER, ids=[f"{a} to {b}" for a, b, _ in NARROWER])
+def test_a_source_of_another_type_is_read_alike(held: str, wanted: str, values: list[Any]) -> None:
+    table = pa.table({"v": pa.array([*values, None], POLARS.schema({"v": parse_type(held).lake}).field("v").type)})
+    kind = {"v": parse_type(wanted).lake}
+    assert differences(conformed(POLARS, table, kind), conformed(DuckEngine(), table, kind)) == []
 
 
 def test_parked_values_come_back_alike() -> None:
