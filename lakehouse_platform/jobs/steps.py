@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lakehouse_platform.contracts.contract import Contract, Drift, Landing, OnFailure, Rule
 from lakehouse_platform.contracts.patch import Patch, propose_column, propose_type
 from lakehouse_platform.drift.findings import Change, Finding
 from lakehouse_platform.errors import DriftError, NotExtractable, UnknownName
-from lakehouse_platform.jobs.landing import Intake, take_in
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.naming import Zone, landing_path, quarantine_path
 from lakehouse_platform.quality.rules import RuleResult, demand, rules_of
@@ -18,6 +18,9 @@ from lakehouse_platform.zones import gate, hds, ods, raw
 from lakehouse_platform.zones.lake import Lake
 from lakehouse_platform.zones.ledger import complete_through, read_ledger
 from lakehouse_platform.zones.status import status, taken_in
+
+if TYPE_CHECKING:
+    from lakehouse_platform.jobs.landing import Intake
 
 Figure = int | float | str | bool | dt.datetime
 
@@ -134,6 +137,8 @@ def run_raw(project: Project, contract: Contract, day: str, run: str) -> Outcome
 
 def _run_landed(project: Project, contract: Contract, day: str) -> Outcome:
     """Take what waits for a business day into Raw. Raises NotExtractable where nothing does, and nothing ever did."""
+    from lakehouse_platform.jobs.landing import take_in
+
     intake, lake = take_in(project, contract, day), project.lake
     table = lake.raw(contract)
     ledger = read_ledger(lake, table)

@@ -75,6 +75,7 @@ class RemoteStep:
         status = self.runner.status(job_id)
         figures = self._billed(status)
         if report is None or report.failed is not None:
+            show_logs(self.runner.logs(job_id))
             raise _failure(status, report)
         self.folder.forget(generation)
         done = {day: replace(found, figures={**found.figures, **figures}) for day, found in report.outcomes.items()}
@@ -117,7 +118,6 @@ class RemoteStep:
             except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
                 self.runner.cancel(job_id)
                 raise
-        show_logs(self.runner.logs(job_id))
         return job_id
 
     @contextmanager
@@ -155,7 +155,7 @@ class RemoteStep:
 
 
 def _failure(status: JobStatus, report: JobReport | None) -> TransientError | TerminalError:
-    if report is not None and report.failed is Failed.TERMINAL:
-        return TerminalError(report.why)
+    if report is not None and report.failed is not Failed.TRANSIENT:
+        return TerminalError(f"job {status.job_id}: {report.why}")
     why = (report.why if report is not None else status.reason) or "it does not say why; its logs are in the step's output"
     return JobFailed(f"job {status.job_id} ended as {status.said}: {why}")

@@ -42,5 +42,11 @@ def test_a_light_command_imports_nothing_heavy(arguments: list[str]) -> None:
     assert loaded(COMMAND.format(arguments=arguments)) == []
 
 
+def test_a_job_needs_no_library_of_the_machine_that_submits_it() -> None:
+    imported = "import lakehouse_platform.jobs.entry, lakehouse_platform.engines.spark.job"
+    absent = {"adbc_driver_manager", "dagster", "dbt", "deltalake", "duckdb", "pandas", "polars"}
+    assert absent.isdisjoint(loaded(f"{imported}; {THEN_REPORT}"))
+
+
 def test_a_heavy_import_is_seen() -> None:
     assert loaded(f"import narwhals; {THEN_REPORT}") == ["narwhals"]

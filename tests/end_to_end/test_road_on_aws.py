@@ -5,7 +5,6 @@ DuckDB that reads it; undisturbed, and with each of the accidents that such a ro
 from __future__ import annotations
 
 import datetime as dt
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,7 +73,7 @@ class Road:
         with lake_query(self.project) as session:
             return {
                 zone: sorted(tuple(map(str, row.values())) for row in session.run(
-                    f"select * exclude (_seen_at, _batch_id{', _effective_at, _clamp' if zone == 'hds' else ''}) "  # noqa: S608
+                    f"select * exclude (_seen_at, _batch_id{', _effective_at, _clamp' if zone == 'hds' else ''}) "
                     f"from {zone}.operations.shipment").to_pylist())
                 for zone in ("ods", "hds")
             }
@@ -82,7 +81,8 @@ class Road:
     def metadata(self, zone: str) -> dict[str, Any]:
         """Of the newest materialization."""
         event = self.instance.get_latest_materialization_event(dg.AssetKey([zone, "operations", "shipment"]))
-        assert event is not None and event.asset_materialization is not None
+        assert event is not None
+        assert event.asset_materialization is not None
         return {name: value.value for name, value in event.asset_materialization.metadata.items()}
 
 
