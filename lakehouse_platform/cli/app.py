@@ -61,7 +61,8 @@ def lakehouse(context: click.Context, folder: str | None, environment: str | Non
 
 
 COMMANDS = (
-    validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, cost, catalog, storage, athena, bundle, dev, demo,
+    validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine,
+    cost, catalog, storage, athena, bundle, dev, demo,
 )
 """In the order of a day's work."""
 for command in COMMANDS:
