@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +22,7 @@ import polars as pl
 from lakehouse_platform import faults
 from lakehouse_platform.contracts.contract import Capture, CaptureSpec, Column, Contract, Publication, SnapshotGuard
 from lakehouse_platform.contracts.types import parse_type
+from lakehouse_platform.engines.base import Engine
 from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.publish.curated import publish_marts, scratch_schema
 from lakehouse_platform.publish.dataset import publish_dataset
@@ -30,6 +32,7 @@ from lakehouse_platform.zones.lake import Lake
 from tests.properties.feeds import Delivery, FeedSource, contract
 from tests.properties.oracle import Row, Values
 
+Step = Callable[[], object]
 NORTH, SOUTH = ("north", 1), ("south", 2)
 A, B, C = ("1.5", "a"), ("2.5", None), ("-3", "c")
 
@@ -67,26 +70,34 @@ def contracts() -> tuple[Contract, Contract, Contract]:
     return table, twin, mart
 
 
-def travel(folder: Path) -> None:
-    """Every day of both tables, then the mart and its dataset; adopts whatever an earlier process committed."""
-    lake = Lake(str(folder / "lake"), PolarsEngine())
+def travel(folder: Path, engine: Engine | None = None) -> None:
+    """Every step of every day; adopts whatever an earlier process committed."""
+    for day in DAYS:
+        for step in steps(folder, engine or PolarsEngine(), day):
+            step()
+
+
+def steps(folder: Path, engine: Engine, day: str) -> list[Step]:
+    """A day of both tables, then the mart and its dataset."""
+    lake = Lake(str(folder / "lake"), engine)
     table, twin, mart = contracts()
     wide = replace(table, columns=(*table.columns, Column("colour", "colour", parse_type("text"))))
-    for day, delivery in DAYS.items():
-        _day(lake, table if day == "2026-03-02" else wide, delivery, day)
-        _day(lake, twin, SHADOW[day], day)
-        _mart(lake, table, mart, folder)
+    first = day == min(DAYS)
+    return [*_day(lake, table if first else wide, DAYS[day], day), *_day(lake, twin, SHADOW[day], day),
+            lambda: _mart(lake, table, mart, folder)]
 
 
-def _day(lake: Lake, table: Contract, delivery: Delivery, day: str) -> None:
+def _day(lake: Lake, table: Contract, delivery: Delivery, day: str) -> list[Step]:
     source = FeedSource()
     source.next = delivery
-    raw.extract(lake, table, source, day, run=f"run-{day}")
-    gate.judge(lake, table, day)
-    ods.merge(lake, table, day)
+    found: list[Step] = [
+        lambda: raw.extract(lake, table, source, day, run=f"run-{day}"),
+        lambda: gate.judge(lake, table, day),
+        lambda: ods.merge(lake, table, day),
+    ]
     if table.keeps_history:
-        hds.merge(lake, table, day)
-        costs.record(lake, _cost(table, day))
+        found += [lambda: hds.merge(lake, table, day), lambda: costs.record(lake, _cost(table, day))]
+    return found
 
 
 def _cost(table: Contract, day: str) -> costs.JobCost:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lakehouse_platform.engines.base import Engine
 from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.zones import gate, hds, ods, raw
 from lakehouse_platform.zones.lake import Lake
@@ -64,8 +65,8 @@ def _as_seen(row: Row, delivery: Delivery) -> Row:
 class Warehouse:
     """One lake with the test's table."""
 
-    def __init__(self, folder: str) -> None:
-        self.lake, self.source, self.contract = Lake(folder, PolarsEngine()), FeedSource(), contract()
+    def __init__(self, folder: str, engine: Engine | None = None) -> None:
+        self.lake, self.source, self.contract = Lake(folder, engine or PolarsEngine()), FeedSource(), contract()
 
     def deliver(self, delivery: Delivery, day: str, run: str) -> raw.Extraction:
         self.source.next = delivery
