@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PartialCredentialsError
 from botocore.exceptions import ConnectionError as NoConnection
 
 from lakehouse_platform.errors import TerminalError, TransientError
@@ -34,10 +34,11 @@ ONCE = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}
 LOST = (NoConnection, HTTPClientError)
 """Errors that leave open whether the service did what it was asked."""
 PASSING = frozenset({
-    "ConcurrentModificationException", "ConcurrentRunsExceededException", "ConflictException", "InternalFailure",
-    "InternalServerException", "InternalServiceException", "LimitExceededException", "OperationTimeoutException", "RequestTimeout",
-    "ResourceNumberLimitExceededException", "ServiceUnavailable", "ServiceUnavailableException", "SlowDown", "Throttling",
-    "ThrottlingException", "TooManyRequestsException",
+    "ConcurrentModificationException", "ConcurrentRunsExceededException", "ConflictException", "CrawlerRunningException",
+    "CrawlerStoppingException", "InternalFailure", "InternalServerException", "InternalServiceException", "LimitExceededException",
+    "OperationTimeoutException", "RequestTimeout", "ResourceNotReadyException", "ResourceNumberLimitExceededException",
+    "ServiceUnavailable", "ServiceUnavailableException", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException",
+    "VersionMismatchException",
 })  # fmt: skip
 """Codes of errors that may be over when the call is made again."""
 
@@ -59,8 +60,11 @@ def asking(what: str) -> Iterator[None]:
     except ClientError as error:
         said = error.response.get("Error", {})
         text = f"{what}: {said.get('Code', 'an error')}: {said.get('Message', 'nothing more is said')}"
+        text += " The role that runs this needs the permission." if code_of(error).startswith("AccessDenied") else ""
         broken = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
         raise (TransientError(text) if broken or code_of(error) in PASSING else TerminalError(text)) from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise TerminalError(f"{what}: there are no AWS credentials: {error}. Give the machine a role or a profile.") from error
     except BotoCoreError as error:
         raise TerminalError(f"{what}: {error}") from error
 

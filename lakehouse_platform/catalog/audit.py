@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from lakehouse_platform import naming
-from lakehouse_platform.catalog.answers import asking
+from lakehouse_platform.aws.base import asking
 from lakehouse_platform.catalog.glue import tables_in, tables_of
 from lakehouse_platform.catalog.tables import CONTRACT, ZONE, place_of, read_table
 from lakehouse_platform.naming import Zone

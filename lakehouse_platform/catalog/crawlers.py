@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lakehouse_platform import naming
-from lakehouse_platform.catalog.answers import asking
+from lakehouse_platform.aws.base import asking
 from lakehouse_platform.catalog.glue import DOMAIN, Applied, ensure_database
 from lakehouse_platform.errors import SettingsError, TerminalError, TransientError
 from lakehouse_platform.naming import Zone

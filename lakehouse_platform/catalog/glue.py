@@ -8,8 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from lakehouse_platform import naming
-from lakehouse_platform.aws.base import Account
-from lakehouse_platform.catalog.answers import asking
+from lakehouse_platform.aws.base import Account, asking
 from lakehouse_platform.catalog.tables import CONTRACT, CatalogTable, changes, plan_table, read_table, schema_changed, table_input
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.engines.base import Table

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lakehouse_platform import naming
-from lakehouse_platform.catalog.answers import asking
+from lakehouse_platform.aws.base import asking
 from lakehouse_platform.catalog.glue import find_table, tables_in
 from lakehouse_platform.catalog.tables import CONTRACT, PREFIX, ZONE, place_of, zones_of
 from lakehouse_platform.contracts.contract import Contract

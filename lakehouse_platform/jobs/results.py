@@ -24,7 +24,4 @@ def leave_report(project: Project, place: str | None, report: JobReport) -> None
         with asking(f"leaving the report in {place}"):
             project.account.s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json")
         return
-    file = Path(place)
-    written = file.with_name(f".{file.name}.part")
-    written.write_text(text, encoding="utf-8")
-    written.replace(file)
+    Path(place).write_text(text, encoding="utf-8")

@@ -180,9 +180,9 @@ def test_a_throttled_call_is_tried_again(aws: Catalog, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("code", "error", "said"), [
-    ("AccessDeniedException", TerminalError, "lake_finance.ods_invoice: Glue answered AccessDeniedException.*needs the permission"),
-    ("InvalidInputException", TerminalError, "Glue answered InvalidInputException"),
-    ("OperationTimeoutException", TransientError, "Glue answered OperationTimeoutException"),
+    ("AccessDeniedException", TerminalError, "lake_finance.ods_invoice: AccessDeniedException.*needs the permission"),
+    ("InvalidInputException", TerminalError, "InvalidInputException"),
+    ("OperationTimeoutException", TransientError, "OperationTimeoutException"),
 ])
 def test_an_error_of_glue_says_whether_trying_again_helps(
     aws: Catalog, tmp_path: Path, code: str, error: type[Exception], said: str

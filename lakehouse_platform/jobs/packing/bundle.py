@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -73,5 +74,6 @@ def _made(file: Path, write: Callable[[Path], object]) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=file.parent) as folder:
             write(Path(folder) / file.name)
-            (Path(folder) / file.name).replace(file)
+            with suppress(FileExistsError):  # another process was first
+                file.hardlink_to(Path(folder) / file.name)
     return file
