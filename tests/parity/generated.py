@@ -50,6 +50,7 @@ RULES = (
     Rule("amount_bounds", Metric.INVALID_VALUES, OnFailure.QUARANTINE, columns=("amount",), minimum="-2", description="too low"),
     Rule("rate_bounds", Metric.INVALID_VALUES, OnFailure.WARN, columns=("rate",), minimum="0", maximum="10"),
     Rule("due_bounds", Metric.INVALID_VALUES, OnFailure.WARN, columns=("due",), minimum="1900-01-01"),
+    Rule("due_listed", Metric.INVALID_VALUES, OnFailure.WARN, columns=("due",), valid_values=("0001-01-01", "1582-10-10")),
     Rule("met_bounds", Metric.INVALID_VALUES, OnFailure.WARN, columns=("met_at",), maximum="2026-12-31T00:00:00+02:00"),
     Rule("amount_listed", Metric.INVALID_VALUES, OnFailure.WARN, columns=("amount",), valid_values=("1.5", "0.000000001")),
     Rule("rate_listed", Metric.INVALID_VALUES, OnFailure.WARN, columns=("rate",), valid_values=("0.1", "1e300", "0")),

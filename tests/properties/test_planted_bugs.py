@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import narwhals as nw
 import pytest
 
+from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.zones import hds, law, ods, progress
+from tests.properties import wide
+from tests.properties.feeds import KEY
 from tests.properties.test_history_law import CASES, DAYS, Warehouse, in_instants, truth
+from tests.properties.wide import versions
 
 BUGS = {
     "the older observation decides a tie": (
@@ -82,3 +88,19 @@ def test_a_planted_bug_is_caught(
     except AssertionError:
         caught = True
     assert caught
+
+
+IN_THE_LAW = {name: (right, wrong) for name, (module, right, wrong, _) in BUGS.items() if module is law}
+
+
+@pytest.mark.parametrize(("right", "wrong"), IN_THE_LAW.values(), ids=IN_THE_LAW.keys())
+def test_many_histories_at_once_catch_it_too(plant: Callable[[ModuleType, str, str], None], right: str, wrong: str) -> None:
+    told, engine = wide.deliveries(random.Random(0), 12), PolarsEngine()
+
+    def found() -> object:
+        rows, snapshots = engine.frame(wide.change_rows(told)), engine.frame(wide.snapshots(told))
+        return versions(engine.collect(law.history(rows, snapshots, KEY).filter(nw.col("_op") == "upsert")))
+
+    assert found() == in_instants(truth(told))
+    plant(law, right, wrong)
+    assert found() != in_instants(truth(told))

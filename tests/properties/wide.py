@@ -9,14 +9,14 @@ import pyarrow as pa
 
 from tests.properties.feeds import Delivery, fingerprint, instant
 from tests.properties.oracle import PRESENT, Row, Values
-from tests.properties.test_history_law import VALUES, one_delivery_each
+from tests.properties.test_history_law import VALUES, _plain, one_delivery_each
 
 KEYS: list[Values] = [(f"region {number % 7}", number) for number in range(150)]
 
 
 def deliveries(dice: random.Random, count: int) -> list[Delivery]:
     """Feeds and images that speak of many keys, each with a history of its own."""
-    return one_delivery_each([_image(dice) if dice.random() < 0.4 else _feed(dice) for _ in range(count)])
+    return one_delivery_each([_image(dice) if dice.random() < 0.6 else _feed(dice) for _ in range(count)])
 
 
 def _feed(dice: random.Random) -> Delivery:
@@ -26,9 +26,10 @@ def _feed(dice: random.Random) -> Delivery:
 
 
 def _image(dice: random.Random) -> Delivery:
-    position, seen = dice.randint(1, 8), dice.randint(1, 4)
-    there = dice.sample(KEYS, dice.choice([0, 100, 120]))
-    return Delivery(tuple(Row(key, position, True, seen, dice.choice([*VALUES, PRESENT]), seen) for key in there), position, seen)
+    position, seen = dice.choice([3, 5, 7]), dice.randint(1, 6)
+    there = dice.sample(KEYS, dice.choice([0, 80, 120]))
+    said = [*VALUES, *[PRESENT] * len(VALUES)]
+    return Delivery(tuple(Row(key, position, True, seen, dice.choice(said), seen) for key in there), position, seen)
 
 
 def change_rows(told: Sequence[Delivery]) -> pa.Table:
@@ -47,3 +48,9 @@ def snapshots(told: Sequence[Delivery]) -> pa.Table:
     images = [d for d in told if d.position is not None]
     seen = pa.array([instant(d.seen) for d in images], pa.timestamp("us", "UTC"))
     return pa.table({"_seq": pa.array([d.position for d in images], pa.int64()), "_seen_at": seen, "_effective_at": seen})
+
+
+def versions(table: pa.Table) -> set[Values]:
+    """A table of versions in the oracle's form."""
+    return {((r["region"], r["number"]), (None if r["amount"] is None else _plain(r["amount"]), r["note"]), r["valid_from"], r["valid_to"])
+            for r in table.to_pylist()}

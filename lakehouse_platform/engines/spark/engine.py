@@ -17,6 +17,7 @@ from lakehouse_platform.engines.base import Commit, TableSpec
 from lakehouse_platform.engines.spark import casts
 from lakehouse_platform.engines.spark.conflicts import conflicts
 from lakehouse_platform.engines.spark.frames import frame_of, table_of
+from lakehouse_platform.engines.spark.literals import keep_literals_exact
 from lakehouse_platform.engines.spark.log import NOWHERE, Log
 from lakehouse_platform.engines.spark.sql import at, quoted, text_literal
 from lakehouse_platform.engines.spark.table import SparkTable
@@ -29,6 +30,7 @@ class SparkEngine:
     name = "spark"
 
     def __init__(self, session: SparkSession) -> None:
+        keep_literals_exact()
         self._session = session
 
     def exists(self, uri: str) -> bool:
