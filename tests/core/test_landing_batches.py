@@ -200,6 +200,14 @@ def test_files_of_one_second_follow_each_other(taken: tuple[int, ...], position:
     assert position_of(dt.datetime.fromtimestamp(10.9, dt.UTC), taken) == position
 
 
+def test_files_of_one_second_are_taken_in_by_their_names(tmp_path: Path) -> None:
+    made = shop(tmp_path)
+    for name in ("c.csv", "a.csv", "b.csv"):
+        made.land(name, HEADER + "1,1,a,\n")
+    assert [e.batch.origin.rpartition("/")[2] for e in made.take().taken] == ["a.csv", "b.csv", "c.csv"]
+    assert len({b.last_seq for b in made.batches}) == 3
+
+
 def test_positions_last_until_2106() -> None:
     assert position_of(dt.datetime(2106, 1, 1, tzinfo=dt.UTC), ()) + PLACES < 2**63
 

@@ -14,6 +14,7 @@ import pytest
 
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.sources.landing import delimited, json_lines
+from lakehouse_platform.sources.landing.source import PLACES, ROWS
 from tests.core.landing_cases import Shop, shop
 
 COLUMNS = "order_id,amount,status,changed_at"
@@ -154,7 +155,7 @@ def test_malformed_csv_is_refused(tmp_path: Path, content: bytes, reason: str) -
 def test_row_longer_than_a_block_is_refused(tmp_path: Path) -> None:
     made = shop(tmp_path)
     made.land("a.csv", HEADER + "1,2,a,\n2,2," + SECRET * (2 * delimited.BLOCK // len(SECRET)) + ",\n")
-    assert refusal(made) == "It cannot be parsed: a row is longer than 8 MB, or a quotation mark is not closed."
+    assert refusal(made) == "It cannot be parsed: a row is longer than 1 MB, or a quotation mark is not closed."
 
 
 @pytest.mark.parametrize(("content", "reason"), [
@@ -231,6 +232,15 @@ def test_image_too_small_to_be_believed_is_refused(tmp_path: Path) -> None:
     made = shop(tmp_path, capture="{mode: snapshot, guard: {min_rows: 2}}")
     made.land("a.csv", HEADER + "1,2,a,\n")
     assert "has 1 rows" in refusal(made)
+
+
+def test_each_row_of_a_long_file_has_its_own_place(tmp_path: Path) -> None:
+    made = shop(tmp_path)
+    made.land("a.csv", HEADER + "".join(f"{number},2,a,\n" for number in range(2 * ROWS + 1)))
+    made.take()
+    places = [place for _, place in sorted(made.rows(Zone.RAW, "order_id", "_seq"), key=lambda row: int(str(row[0])))]
+    first = made.batches[0].seen_at.timestamp() * PLACES
+    assert places == list(range(int(first), int(first) + 2 * ROWS + 1))
 
 
 def test_file_of_changes_may_hold_none(tmp_path: Path) -> None:

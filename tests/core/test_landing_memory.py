@@ -14,14 +14,16 @@ import pytest
 from tests.core.landing_cases import DAY, Shop, shop
 
 TAKE = """
-import resource, sys
+import sys
 from pathlib import Path
 from lakehouse_platform.jobs.landing import take_in
 from lakehouse_platform.jobs.project import Project
 
 project = Project.open(Path(sys.argv[1]))
 (extraction,) = take_in(project, project.tables[0], sys.argv[2]).taken
-print(extraction.batch.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Unlike the usage that the system keeps of a process, this does not begin with what its parent had.
+(peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(extraction.batch.rows, peak)
 """
 ROWS = 250_000
 
@@ -34,10 +36,8 @@ def written(rows: int, path: Path, kind: str) -> bytes:
     })  # fmt: skip
     if kind == "csv":
         pyarrow.csv.write_csv(table, path)
-    elif kind == "parquet":
-        pyarrow.parquet.write_table(table, path, row_group_size=1 << 20)
     else:
-        path.write_text("".join(f'{{"order_id":{n},"amount":{n}.25,"status":"{"x" * 60}{n}"}}\n' for n in range(rows)))
+        pyarrow.parquet.write_table(table, path, row_group_size=1 << 20)
     return path.read_bytes()
 
 
@@ -48,7 +48,7 @@ def taken(made: Shop) -> tuple[int, int]:
     return int(rows), int(peak)
 
 
-@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_taking_in_four_times_the_rows_takes_little_more_memory(tmp_path: Path, kind: str) -> None:
     figures = {}
     for name, rows in (("small", ROWS), ("large", 4 * ROWS)):
@@ -59,4 +59,4 @@ def test_taking_in_four_times_the_rows_takes_little_more_memory(tmp_path: Path, 
     (few, low), (many, high) = figures["small"], figures["large"]
     assert (few, many) == (ROWS, 4 * ROWS)
     print(f"peak memory {low} kB for {few} rows, {high} kB for {many}: x{high / low:.2f}")  # noqa: T201 - the figure is what people ask for
-    assert high <= 1.25 * low, f"peak memory went from {low} to {high} kB"
+    assert high <= 1.2 * low, f"peak memory went from {low} to {high} kB"

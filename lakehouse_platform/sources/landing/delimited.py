@@ -16,8 +16,8 @@ import pyarrow.csv
 from lakehouse_platform.contracts.contract import Landing
 from lakehouse_platform.sources.landing.base import MalformedFile
 
-BLOCK = 8 << 20
-"""Bytes that are parsed at a time; no row may be longer."""
+BLOCK = 1 << 20
+"""Bytes that are parsed at a time, of which Arrow reads 32 ahead; no row may be longer."""
 
 
 def read_csv(path: Path, landing: Landing) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

@@ -21,6 +21,8 @@ from lakehouse_platform.sources.landing.rows import Shape
 
 PLACES = 2**31
 """Places in `_seq` for each second: files that landed in it follow each other there, each with as many as it has rows."""
+ROWS = 16384
+"""That are worked on at a time, however many a format hands over."""
 
 
 @dataclass(slots=True)
@@ -81,5 +83,7 @@ def _wanted(contract: Contract) -> tuple[Landing, CaptureSpec]:
 def _change_rows(shape: Shape, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     first = 0
     for batch in batches:
-        yield shape.rows(batch, first)
-        first += batch.num_rows
+        for start in range(0, batch.num_rows, ROWS):
+            piece = batch.slice(start, ROWS)
+            yield shape.rows(piece, first)
+            first += piece.num_rows
