@@ -16,9 +16,9 @@ from lakehouse_platform.engines.arrow import arrow_schema
 from lakehouse_platform.engines.base import Commit, TableSpec
 from lakehouse_platform.engines.spark import casts
 from lakehouse_platform.engines.spark.conflicts import conflicts
-from lakehouse_platform.engines.spark.frames import frame_of, table_of
+from lakehouse_platform.engines.spark.frames import computed, frame_of, table_of
 from lakehouse_platform.engines.spark.literals import keep_literals_exact
-from lakehouse_platform.engines.spark.log import NOWHERE, Log
+from lakehouse_platform.engines.spark.log import NOWHERE, Log, name_classes
 from lakehouse_platform.engines.spark.sql import at, quoted, text_literal
 from lakehouse_platform.engines.spark.table import SparkTable
 from lakehouse_platform.errors import CommitConflict, UnknownName
@@ -30,6 +30,7 @@ class SparkEngine:
     name = "spark"
 
     def __init__(self, session: SparkSession) -> None:
+        name_classes(session)
         keep_literals_exact()
         self._session = session
 
@@ -85,7 +86,7 @@ class SparkEngine:
 
     def persist(self, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         """Compute once, so that several uses do not repeat the work; Spark frees it when nothing refers to it any more."""
-        return nw.from_native(_native(frame).localCheckpoint())
+        return nw.from_native(computed(_native(frame)))
 
     def fingerprint(self, frame: nw.LazyFrame[Any], columns: Mapping[str, LakeType], *, into: str) -> nw.LazyFrame[Any]:
         """Add the fingerprint of the row's non-null values."""

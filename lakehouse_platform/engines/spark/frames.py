@@ -36,6 +36,8 @@ from pyspark.sql.types import (
 
 from lakehouse_platform.errors import TerminalError
 
+FEW_BYTES = 1_000_000
+"""Of computed rows that the driver keeps itself; more stay with those who computed them."""
 _ROWS = 65_536
 """Rows of an Arrow batch, which becomes a partition: it bounds what Python holds at once."""
 _TYPES: dict[pa.DataType, DataType] = {
@@ -59,6 +61,37 @@ def table_of(frame: DataFrame) -> pa.Table:
     schema = _arrow_schema(frame.schema)
     batches = [pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in _collected(frame)]
     return pa.Table.from_batches(batches, schema)
+
+
+def computed(frame: DataFrame) -> DataFrame:
+    """The rows of a frame, computed once. Few are kept as a literal of the plans that use them: Spark then knows how many they are, sends
+    them to all instead of sorting both sides of a join, and leaves out whatever is joined with none.
+    """
+    if _estimated(frame) <= FEW_BYTES:
+        return _literal(frame)
+    kept = frame.localCheckpoint()
+    return _literal(kept) if _stored(kept) <= FEW_BYTES else kept
+
+
+def _estimated(frame: DataFrame) -> int:
+    """Bytes by the optimizer's rules, which are rather too many than too few."""
+    java: Any = frame._jdf  # noqa: SLF001
+    return int(java.queryExecution().optimizedPlan().stats().sizeInBytes())
+
+
+def _stored(kept: DataFrame) -> int:
+    """Bytes of a checkpoint."""
+    java: Any = kept._jdf  # noqa: SLF001
+    rdd, context = java.queryExecution().logical().rdd().id(), java.sparkSession().sparkContext()
+    return sum(int(info.memSize() + info.diskSize()) for info in context.getRDDStorageInfo() if info.id() == rdd)
+
+
+def _literal(frame: DataFrame) -> DataFrame:
+    """The rows never leave the JVM. Instants go through `java.time`, which is exact."""
+    java: Any = frame._jdf  # noqa: SLF001
+    session = frame.sparkSession
+    made: Any = session._jsparkSession  # noqa: SLF001
+    return DataFrame(made.createDataFrame(java.collectAsList(), java.schema()), session)
 
 
 def _collected(frame: DataFrame) -> list[pa.RecordBatch]:

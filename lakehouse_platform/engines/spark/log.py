@@ -6,13 +6,25 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from py4j.java_gateway import JavaObject
+from py4j.java_gateway import JavaObject, java_import
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as fn
 from pyspark.sql.types import StructType
 
 NOWHERE = -1
 """Version of a table that is not there."""
+CLASSES = ("org.apache.spark.sql.functions", "org.apache.spark.sql.Column", "org.apache.spark.sql.types.DataType",
+           "org.apache.spark.sql.api.python.PythonSQLUtils", "org.apache.spark.api.python.PythonUtils",
+           "org.apache.spark.sql.SparkSession", "org.apache.spark.sql.delta.DeltaLog")
+"""Of Spark and Delta, that Python asks the JVM for again and again."""
+
+
+def name_classes(session: SparkSession) -> None:
+    """Tell Py4J where the classes are that PySpark asks for by their short names, with every column that it makes: else Java looks through
+    all jars for each of the packages that they might be in.
+    """
+    for name in CLASSES:
+        java_import(session._jvm, name)  # noqa: SLF001 - the only way to the driver's JVM
 
 
 class Snapshot:
@@ -62,7 +74,7 @@ class Log:
         self._session = session
         jvm: Any = session._jvm  # noqa: SLF001 - the only way to the driver's JVM
         self._none = jvm.scala.Option.empty()
-        self._log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session._jsparkSession, uri)  # noqa: SLF001
+        self._log = jvm.DeltaLog.forTable(session._jsparkSession, uri)  # noqa: SLF001
 
     def newest(self) -> Snapshot:
         """The newest version, asked of the storage."""

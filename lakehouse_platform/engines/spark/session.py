@@ -28,6 +28,8 @@ _ALWAYS = {
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    # Rows that Java sees have its exact dates and instants.
+    "spark.sql.datetime.java8API.enabled": "true",
     # A commit that changes no row still says what it has taken in.
     "spark.databricks.delta.skipRecordingEmptyCommits": "false",
     # The engine has computed the source of a merge already.

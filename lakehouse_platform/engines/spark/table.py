@@ -19,7 +19,7 @@ from pyspark.sql.types import BooleanType, DataType, DateType, IntegralType, Str
 from lakehouse_platform import faults
 from lakehouse_platform.engines.base import Commit, MergeFigures, Shape
 from lakehouse_platform.engines.spark.conflicts import conflicts, lost
-from lakehouse_platform.engines.spark.frames import frame_of, table_of
+from lakehouse_platform.engines.spark.frames import computed, frame_of, table_of
 from lakehouse_platform.engines.spark.log import Log
 from lakehouse_platform.engines.spark.sql import at, quoted, text_literal
 from lakehouse_platform.errors import TerminalError
@@ -200,7 +200,7 @@ class SparkTable:
     def _source(self, changes: DataFrame) -> DataFrame:
         """Changes in the table's types, computed once: a merge reads them several times, and they must not differ."""
         typed = _typed(changes, self._snapshot.schema, absent=False)
-        return changes.select(*typed, fn.col(DROP)).localCheckpoint()
+        return computed(changes.select(*typed, fn.col(DROP)))
 
     def _bounds(self, source: DataFrame, key: Sequence[str], *, bounded: bool) -> dict[str, tuple[str, str]]:
         """SQL literals of the least and greatest value of the key's columns. Raises TerminalError where a key comes twice."""
