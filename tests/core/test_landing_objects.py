@@ -138,7 +138,7 @@ def test_killed_anywhere_an_object_is_one_batch(bucket: Bucket, point: str) -> N
     assert bucket.keys(FOLDER) == []
 
 
-@pytest.mark.parametrize("operation", ["ListObjectsV2", "GetObject", "CopyObject", "DeleteObject"])
+@pytest.mark.parametrize("operation", ["ListObjectsV2", "GetObject", "PutObject", "DeleteObject"])
 def test_lost_answer_loses_and_doubles_no_file(bucket: Bucket, operation: str) -> None:
     bucket.land("a.csv", HEADER + "1,2,a,\n")
     dropped = bucket.aws.faults.drop_answer("s3", operation, key="*" if operation == "ListObjectsV2" else "*a.csv")
