@@ -35,7 +35,7 @@ class Demo:
 
     title = "five days of a business that runs on two old databases"
     figures = FIGURES
-    next = NEXT
+    next: Sequence[tuple[str, str]] = NEXT
 
     def __init__(self, business: Business) -> None:
         self._business = business

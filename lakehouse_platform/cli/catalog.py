@@ -10,7 +10,7 @@ import click
 
 from lakehouse_platform.cli.place import Place, with_place
 from lakehouse_platform.cli.terminal import Heading, figure, instant, show_table, showing
-from lakehouse_platform.errors import SettingsError, UnknownName, did_you_mean
+from lakehouse_platform.errors import UnknownName, did_you_mean
 
 if TYPE_CHECKING:
     from lakehouse_platform.catalog.audit import Mismatch
@@ -53,7 +53,7 @@ def sync(place: Place, tables: tuple[str, ...]) -> None:
     Exit codes: 0 registered, 1 a table of somebody else has the name, 2 there is no such table, 3 Glue did not answer.
     """
     project = place.open()
-    settings = settings_of(project)
+    settings = project.catalog
     wanted = [project.contract(name) for name in tables] or project.contracts
     done = list(_register(project, settings, wanted))
     changed = [d for d in done if str(d.applied) != "unchanged"]
@@ -95,7 +95,7 @@ def listing(place: Place, domains: tuple[str, ...]) -> None:
     from lakehouse_platform.catalog.tables import CONTRACT, read_table
 
     project = place.open()
-    settings, glue = settings_of(project), project.account.glue
+    settings, glue = project.catalog, project.account.glue
     held = [table for domain in domains_of(project, domains) for table in tables_of(glue, settings.prefix, domain).values()]
     versions = {contract.name: contract.fingerprint for contract in project.contracts}
     headings = [Heading("database"), Heading("table"), Heading("columns", right=True), Heading("partitioned by"),
@@ -131,7 +131,7 @@ def orphans(place: Place, *, remove: bool) -> None:
     from lakehouse_platform.catalog.orphans import find_orphans, remove_orphans
 
     project = place.open()
-    settings, glue = settings_of(project), project.account.glue
+    settings, glue = project.catalog, project.account.glue
     found = find_orphans(glue, settings.prefix, project.contracts, project.lake.engine.exists)
     if found:
         headings = [Heading("database"), Heading("table"), Heading("location"), Heading("why")]
@@ -158,49 +158,24 @@ def crawl(place: Place, domains: tuple[str, ...]) -> int:
 
     Exit codes: 0 they agree, 1 they do not, or a crawler failed, 2 there is no such domain, 3 a crawler takes too long.
     """
+    from lakehouse_platform.jobs.audit import audit, raw_tables
+
     project = place.open()
-    settings_of(project)
-    crawled = {domain: audited(project, domain, tables) for domain, tables in _with_raw(project, domains_of(project, domains))}
+    prefix = project.catalog.prefix
+    crawled: dict[str, tuple[Mismatch, ...]] = {}
+    with showing() as stages:
+        for domain, tables in raw_tables(project, domains_of(project, domains)):
+            stages.stage(f"Crawling {domain}", 0)
+            crawled[domain] = audit(project, domain, tables)
     found = [mismatch for mismatches in crawled.values() for mismatch in mismatches]
     if not found:
-        click.echo(f"{', '.join(crawled)}: what the crawlers found is what is registered." if crawled else "There is no Raw table yet.")
+        agreed = f"{', '.join(crawled)}: what the crawlers found is what is registered."
+        click.echo(agreed if crawled else f"{prefix}: there is no Raw table yet.")
         return 0
     headings = [Heading("table"), Heading("column"), Heading("change"), Heading("registered"), Heading("found"), Heading("since")]
     show_table(headings, (
         [m.contract, m.column or "·", str(m.change), m.declared or "·", m.found or "·", instant(m.since)] for m in found))
     return 1
-
-
-def audited(project: Project, domain: str, tables: Iterable[str]) -> tuple[Mismatch, ...]:
-    """Crawl the Raw tables of a domain, and what was found otherwise than it is registered."""
-    from lakehouse_platform.catalog.audit import audit_raw
-    from lakehouse_platform.catalog.crawlers import apply_crawler, crawl, plan_crawler
-
-    settings, glue = settings_of(project), project.account.glue
-    plan = plan_crawler(settings, domain, tables)
-    apply_crawler(glue, plan)
-    with showing() as stages:
-        stages.stage(f"Crawling {domain}", 0)
-        crawl(glue, plan.name)
-    return audit_raw(glue, settings.prefix, domain)
-
-
-def _with_raw(project: Project, domains: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Domains and the addresses of their Raw tables; a domain without any has nothing to crawl."""
-    for domain in domains:
-        places = [project.uri("raw", contract) for contract in project.tables if contract.domain == domain]
-        if held := [place for place in places if project.lake.engine.exists(place)]:
-            yield domain, held
-
-
-def settings_of(project: Project) -> CatalogBlock:
-    """The environment's catalog. Raises SettingsError where it has none, as a lake in a folder has."""
-    found = project.environment.catalog
-    if found is None:
-        raise SettingsError(
-            f"{project.environment.path}: this environment has no catalog: its lake is {project.environment.lake.root}. "
-            "Name one that has, with --env, or add `catalog: {prefix: …}` where the lake is on S3.")
-    return found
 
 
 def domains_of(project: Project, names: Sequence[str]) -> list[str]:

@@ -19,6 +19,7 @@ from lakehouse_platform.zones.lake import Lake
 if TYPE_CHECKING:
     from lakehouse_platform.aws.base import Account
     from lakehouse_platform.engines.base import Engine
+    from lakehouse_platform.settings import CatalogBlock
     from lakehouse_platform.sources.landing import Files, Inbox
 
 STATE = ".lakehouse"
@@ -77,6 +78,16 @@ class Project:
         if self.environment.aws is None:
             raise SettingsError(f"{self.environment.path}: it is not said where AWS is. Add `aws: {{region: …}}`.")
         return Account(self.environment.aws)
+
+    @property
+    def catalog(self) -> CatalogBlock:
+        """The environment's catalog. Raises SettingsError where it has none, as a lake in a folder has."""
+        found = self.environment.catalog
+        if found is None:
+            raise SettingsError(
+                f"{self.environment.path}: this environment has no catalog: its lake is {self.environment.lake.root}. "
+                "Name one that has, with --env, or add `catalog: {prefix: …}` where the lake is on S3.")
+        return found
 
     @cached_property
     def destination(self) -> Destination:

@@ -12,6 +12,7 @@ from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.jobs.marts import Mart, prepare_marts, read_marts
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.naming import Zone
+from lakehouse_platform.orchestration.audit import build_audit, build_audit_schedule
 from lakehouse_platform.orchestration.describe import key_of
 from lakehouse_platform.orchestration.marts import build_dataset, build_marts, dataset_key
 from lakehouse_platform.orchestration.places import SPARK, has_spark
@@ -47,9 +48,10 @@ def _build(project: Project, assets: Sequence[dg.AssetsDefinition], sensors: Seq
     ]
     curated = build_marts(project, marts, partitions)
     datasets = [build_dataset(project, mart, marts, partitions) for mart in marts if mart.contract.publication is not None]
-    jobs = build_jobs(project)
+    jobs, audit = build_jobs(project), build_audit(project)
     return dg.Definitions(
-        assets=list(chain(sources, tables, curated, datasets, assets)), jobs=jobs, schedules=build_schedules(jobs), sensors=list(sensors),
+        assets=list(chain(sources, tables, curated, datasets, assets)), asset_checks=audit, jobs=jobs,
+        schedules=[*build_schedules(jobs), *build_audit_schedule(project, audit)], sensors=list(sensors),
         resources=_resources(project), executor=dg.in_process_executor)
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 import dagster as dg
 from dagster._core.definitions.freshness import FreshnessStateChange
 
+from lakehouse_platform.jobs.audit import AUDITED
 from lakehouse_platform.jobs.marts import mart_complete_through, prepare_marts, read_marts
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.jobs.steps import FRESH, LANDED, SCHEMA, CheckOutcome, freshness
@@ -38,6 +39,7 @@ class Alert:
     run_id: str
 
 
+_KINDS = {SCHEMA: "drift", AUDITED.name: "drift", FRESH: "stale", LANDED: "malformed"}
 Send = Callable[[Alert], None]
 
 
@@ -141,7 +143,7 @@ def alert_of(record: dg.EventLogRecord) -> Alert | None:
 
 
 def _of_check(found: dg.AssetCheckEvaluation, run_id: str) -> Alert | None:
-    kind = {SCHEMA: "drift", FRESH: "stale", LANDED: "malformed"}.get(found.check_name, "halted" if found.blocking else "")
+    kind = _KINDS.get(found.check_name, "halted" if found.blocking else "")
     if found.passed or not kind:
         return None
     details: dict[str, object] = {name: value.value for name, value in found.metadata.items()}

@@ -117,7 +117,8 @@ def test_object_replaced_between_copy_and_deletion_stays(bucket: Bucket) -> None
     assert bucket.aws.account.s3.get_object(Bucket=bucket.name, Key=f"lake/{FOLDER}/a.csv")["Body"].read() == b"new"
 
 
-@pytest.mark.parametrize("point", ["raw.append.after", "landing.copy.after", "landing.delete.after"])
+@pytest.mark.parametrize(
+    "point", ["raw.append.after", "landing.copy.before", "landing.copy.after", "landing.delete.before", "landing.delete.after"])
 def test_killed_anywhere_an_object_is_one_batch(bucket: Bucket, point: str) -> None:
     class Killed(BaseException):
         """The process is gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from lakehouse_platform.engines.spark.jars import fetch_jars
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.publish.folder import read_dataset
 from resources.legacy import Legacy
@@ -49,21 +51,33 @@ class Demo:
         return [row["day"] for row in found]
 
 
+LAKEHOUSE = str(Path(sys.executable).with_name("lakehouse"))
+
+
 def lakehouse(folder: Path, *arguments: str) -> str:
+    done = run([LAKEHOUSE, *arguments], folder)
+    return done.stdout + (done.stderr if arguments[0] == "demo" else "")
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     kept = {name: os.environ[name] for name in ("HOME", "PATH", "LANG") if name in os.environ}
-    command = [str(Path(sys.executable).with_name("lakehouse")), *arguments]
     done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + (done.stderr if arguments[0] == "demo" else "")
+    return done
+
+
+def copied(folder: Path) -> Path:
+    """The project, in a folder of its own."""
+    for piece in PIECES:
+        source, left_out = ROOT / piece, shutil.ignore_patterns("__pycache__", "target", "logs")
+        shutil.copytree(source, folder / piece, ignore=left_out) if source.is_dir() else shutil.copy(source, folder / piece)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def demo(server_folder: Callable[[str], Path]) -> Iterator[Demo]:
     """The demo of the small business, once for all tests here."""
-    folder = server_folder("demo")
-    for piece in PIECES:
-        source, left_out = ROOT / piece, shutil.ignore_patterns("__pycache__", "target", "logs")
-        shutil.copytree(source, folder / piece, ignore=left_out) if source.is_dir() else shutil.copy(source, folder / piece)
+    folder = copied(server_folder("demo"))
     said = lakehouse(folder, "demo")
     project, legacy = Project.open(folder), Legacy(folder / ".lakehouse" / "legacy")
     yield Demo(project, Estate(legacy, project.lake, project.tables, io.StringIO(), legacy.uri), said)
@@ -117,6 +131,32 @@ def test_datasets_hold_the_rows_of_their_marts(demo: Demo) -> None:
     datasets = [name for name in seen if name.startswith("domo/")]
     assert len(datasets) == 3
     assert all(seen[name].total() == seen[name.replace("domo/", "curated/")].total() > 0 for name in datasets)
+
+
+def figures(page: str) -> list[str]:
+    """What the demo's page says of tables, rows held back, marts and revenue; not how fresh and how fast."""
+    sections = re.split(r"^(.+?) ─+$", page, flags=re.MULTILINE)
+    kept = ("Tables", "Held back", "Drift", "Marts", "Revenue")
+    found = [text for title, text in zip(sections[1::2], sections[2::2], strict=True) if title.startswith(kept)]
+    assert len(found) == len(kept)
+    return "".join(found).splitlines()
+
+
+def test_the_demo_on_stand_ins_of_aws_ends_with_the_same_figures(demo: Demo, server_folder: Callable[[str], Path]) -> None:
+    folder = copied(server_folder("demo-aws"))
+    around = [sys.executable, "-m", "tests.standins", "--jars", str(fetch_jars()[0].parent), "--"]
+    done = run([*around, LAKEHOUSE, "--project", str(folder), "--env", "aws-local", "demo"], ROOT)
+    assert figures(done.stdout) == figures(demo.said)
+    state = folder / ".lakehouse" / "aws-local"
+    for contract in demo.project.marts:
+        if contract.publication is not None:
+            ours, theirs = (Counter(pl.DataFrame(read_dataset(place / "domo", contract.publication.dataset)).cast(pl.String).rows())
+                            for place in (state, demo.project.state))
+            assert ours == theirs, contract.name
+    with sqlite3.connect(state / "dagster" / "event_log.db") as events:
+        on_emr = "select count(*) from event_logs where dagster_event_type = 'ASSET_MATERIALIZATION' and event like ?"
+        assert events.execute(on_emr, ["%The contract says emr_serverless.%"]).fetchone() == (len(demo.days),)
+        assert finder(demo.estate)("\n".join(events.iterdump())) == set()
 
 
 def test_days_taken_in_again_backwards_leave_every_table_as_it_is(demo: Demo) -> None:

@@ -49,6 +49,7 @@ compute:
     role: arn:aws:iam::123456789012:role/lakehouse-jobs
     driver: {{cores: 1, memory_gb: 2}}
     executor: {{cores: 1, memory_gb: 2}}
+    max_executors: 1
     timeout_minutes: 10
   prices: {{vcpu_hour: 0.05, gb_hour: 0.006}}
 """
