@@ -6,6 +6,10 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +26,7 @@ from lakehouse_platform.orchestration.instance import open_instance
 from lakehouse_platform.orchestration.materialize import RunResult, materialize, select
 from lakehouse_platform.zones.costs import recorded
 from resources.legacy import Business, Legacy
-from tests.standins.account import StandIns, Submission
+from tests.standins.account import StandIns
 from tests.standins.fixtures import aws_jars, aws_stand_ins, module_stand_ins
 from tests.standins.ready import furnish
 
@@ -30,7 +34,8 @@ __all__ = ["aws_jars", "aws_stand_ins", "module_stand_ins"]
 
 ROOT = Path(__file__).parents[2]
 FIRST, SECOND = "2025-03-06", "2025-03-07"
-TABLES = ("raw", "ods", "hds")
+SECONDS = 180
+"""How long something may take that happens elsewhere."""
 LOCAL = """\
 lake: {{root: .lakehouse/lake}}
 partitions: {{start: 2025-03-06, time_zone: America/New_York}}
@@ -144,12 +149,6 @@ def on_aws(
     account.faults.clear()
 
 
-def submitted(account: StandIns, road: Road) -> list[Submission]:
-    """Jobs that the service accepted for this road: their tokens are in the record of its runs."""
-    job = road.metadata("hds")["job"]
-    return [found for found in account.submissions if found.run_id == job]
-
-
 def test_the_road(on_aws: Road, account: StandIns, expected: dict[str, list[tuple[Any, ...]]]) -> None:
     before = len(account.submissions)
     assert on_aws.travel().success
@@ -180,6 +179,34 @@ def test_a_submission_whose_answer_is_lost(on_aws: Road, account: StandIns, expe
     assert account.faults.met(losing) == 2
     assert on_aws.tables() == expected
     assert len(account.submissions) == before + 1
+
+
+def test_a_run_that_is_interrupted_cancels_its_job(on_aws: Road, account: StandIns) -> None:
+    for zone in ("raw", "ods"):
+        assert materialize(on_aws.defs, on_aws.instance, select(on_aws.defs, [f"{zone}/operations/shipment"]), (FIRST, SECOND)).success
+    before = len(account.submissions)
+    lakehouse = str(Path(sys.executable).with_name("lakehouse"))
+    folder = str(on_aws.project.folder)
+    command = [lakehouse, "--project", folder, "materialize", "hds/operations/shipment", "--partition", f"{FIRST}..{SECOND}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        waited(lambda: len(account.submissions) > before)
+        job = account.submissions[-1].run_id
+        waited(lambda: state_of(account, job) == "RUNNING")
+        run.send_signal(signal.SIGINT)
+        run.wait(60)
+    waited(lambda: state_of(account, job) == "CANCELLED")
+
+
+def waited(until: Callable[[], bool]) -> None:
+    for _ in range(SECONDS):
+        if until():
+            return
+        time.sleep(1)
+    pytest.fail(f"it has not come to that within {SECONDS} s")
+
+
+def state_of(account: StandIns, job: str) -> str:
+    return str(account.account.emr_serverless.get_job_run(applicationId="00standin", jobRunId=job)["jobRun"]["state"])
 
 
 def test_s3_that_is_down_for_a_while(on_aws: Road, account: StandIns, expected: dict[str, list[tuple[Any, ...]]]) -> None:

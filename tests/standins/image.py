@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tarfile
+import tempfile
 import venv
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -84,8 +87,10 @@ class Image:
     def _defaults(self) -> dict[str, str]:
         return {
             "spark.ui.enabled": "false",
-            # Drivers here live for seconds: what the better compiler would gain, it costs.
+            # Drivers here live for seconds and have tables of a few rows: what better code would gain, to compile it costs.
             "spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            "spark.sql.codegen.wholeStage": "false",
+            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
             "spark.sql.shuffle.partitions": "2",
             "spark.databricks.delta.snapshotPartitions": "2",
             "spark.driver.bindAddress": "127.0.0.1",
@@ -160,12 +165,25 @@ class _Place:
     def unpack(self, archive: str) -> None:
         address, _, name = archive.partition("#")
         packed = Path(self.fetched(address))
-        target = self.folder / (name or packed.name)
-        if packed.name.endswith(".zip"):
-            shutil.unpack_archive(packed, target)
-        else:
-            with tarfile.open(packed) as content:
-                content.extractall(target, filter="tar")
+        (self.folder / (name or packed.name)).symlink_to(self._unpacked(packed))
+
+    def _unpacked(self, packed: Path) -> Path:
+        """A machine unpacks what it has unpacked before no second time: drivers share it."""
+        with packed.open("rb") as content:
+            target = self.image.folder / "unpacked" / hashlib.file_digest(content, "sha256").hexdigest()
+        if target.exists():
+            return target
+        with tempfile.TemporaryDirectory(dir=self.image.folder) as scratch:
+            made = Path(scratch, "content")
+            if packed.name.endswith(".zip"):
+                shutil.unpack_archive(packed, made)
+            else:
+                with tarfile.open(packed) as archive:
+                    archive.extractall(made, filter="tar")
+            target.parent.mkdir(exist_ok=True)
+            with suppress(OSError):  # another driver was first
+                made.rename(target)
+        return target
 
     def python(self, archive: str) -> dict[str, str]:
         if not archive:
