@@ -69,7 +69,7 @@ class RemoteStep:
         """Have it done. Raises JobFailed where another job may fare better, TerminalError where it would not."""
         generation, job_id = self._known()
         report = self._report(generation)
-        if report is None or job_id is None:
+        if job_id is None or not _good(report):
             job_id = self._converse(generation)
             report = self._report(generation)
         status = self.runner.status(job_id)
@@ -100,8 +100,9 @@ class RemoteStep:
         if not submitted:
             return 0, None
         newest = max(submitted)
-        job_id, report = submitted[newest], self._report(newest)
-        if (report.failed is not None) if report is not None else self.runner.status(job_id).state.ended:
+        job_id = submitted[newest]
+        # A service that starts a failed driver again has a job that runs beside the report of its failure.
+        if not _good(self._report(newest)) and self.runner.status(job_id).state.ended:
             return newest + 1, None
         self.context.log.info(f"{job_id} does this work already.")
         return newest, job_id
@@ -152,6 +153,10 @@ class RemoteStep:
             result=self.folder.result_uri(generation), endpoint=aws.address if aws is not None else None).words
         name = f"{self.zone}.{self.contract.name} {self.days[0]}" + (f"..{self.days[-1]}" if len(self.days) > 1 else "")
         return JobRequest(name, self._token(generation), (*own, *words), self.bundle, tags=self._tags)
+
+
+def _good(report: JobReport | None) -> bool:
+    return report is not None and report.failed is None
 
 
 def _failure(status: JobStatus, report: JobReport | None) -> TransientError | TerminalError:
