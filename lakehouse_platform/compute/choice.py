@@ -9,6 +9,8 @@ from lakehouse_platform.naming import Zone
 from lakehouse_platform.settings import ComputeBlock
 
 MEGABYTE = 1_000_000
+DISTRIBUTED_FROM_MB = 2_000
+"""Where the environment names no size: a merge in process holds some two bytes for each that it touches, and others run beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,9 @@ def _by_size(settings: ComputeBlock, bytes_touched: int) -> Choice:
 def _limits(settings: ComputeBlock) -> list[tuple[int, Compute]]:
     """Sizes in MB from which something else than this process runs a step; of equal ones the last counts."""
     local = [(settings.spark_from_mb, Compute.SPARK)] if settings.spark_from_mb is not None else []
-    if settings.distributed is None or settings.distributed_from_mb is None:
+    if settings.distributed is None:
         return local
-    return [*local, (settings.distributed_from_mb, Compute(settings.distributed))]
+    return [*local, (settings.distributed_from_mb or DISTRIBUTED_FROM_MB, Compute(settings.distributed))]
 
 
 def megabytes(size: int) -> str:

@@ -145,7 +145,7 @@ class ComputeBlock(Closed):
     spark_from_mb: Count | None = None
     """Bytes that a step touches, in MB, from which Spark on this machine runs it; never, where nothing is said."""
     distributed_from_mb: Count | None = None
-    """From which `distributed` runs it."""
+    """From which `distributed` runs it; the size from which memory runs short, where nothing is said."""
     distributed: Literal["emr_serverless", "glue"] | None = None
     artifacts: ObjectUri | None = None
     """Where the wheel, its dependencies and the contracts are uploaded, once per version."""
@@ -162,8 +162,8 @@ class ComputeBlock(Closed):
 
     @model_validator(mode="after")
     def _complete(self) -> ComputeBlock:
-        if (self.distributed is None) != (self.distributed_from_mb is None):
-            raise ValueError("distributed and distributed_from_mb belong together: what runs large steps, and from which size on.")
+        if self.distributed is None and self.distributed_from_mb is not None:
+            raise ValueError("distributed_from_mb says from which size on, and nothing says what runs it: distributed.")
         if self.distributed is not None and getattr(self, self.distributed) is None:
             raise ValueError(f"distributed is {self.distributed}, and there is no {self.distributed} that says which one.")
         if (self.emr_serverless or self.glue) and self.artifacts is None:

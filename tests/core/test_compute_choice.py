@@ -41,6 +41,12 @@ def test_size_decides(settings: ComputeBlock, size: int, compute: str, reason: s
     assert (choice.compute, choice.reason) == (compute, reason)
 
 
+def test_a_service_without_a_size_runs_what_memory_is_short_for() -> None:
+    named = ComputeBlock(distributed="emr_serverless", emr_serverless=EMR, artifacts="s3://bucket/jobs")
+    found = [choose(named, contract(), "hds", size * MB).compute for size in (1_999, 2_000)]
+    assert found == [Compute.IN_PROCESS, Compute.EMR_SERVERLESS]
+
+
 def test_contracts_word_comes_before_size() -> None:
     told = contract(compute={Zone.ODS: Compute.EMR_SERVERLESS, Zone.HDS: Compute.IN_PROCESS})
     assert (choose(PRODUCTION, told, "ods", 1).compute, choose(PRODUCTION, told, "ods", 1).reason) == (

@@ -146,7 +146,7 @@ def test_an_environment_on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize(("right", "wrong", "said"), [
     ("emr-7.12.0", "emr-7.11.0", "is not a release that can be used"),
-    ("distributed_from_mb: 20000\n  ", "", "distributed and distributed_from_mb belong together"),
+    ("  distributed: emr_serverless\n", "", "nothing says what runs it: distributed"),
     ("  artifacts: s3://bucket/artifacts\n", "", "jobs need artifacts"),
     ("aws: {region: eu-central-1, endpoint: {env: STAND_INS}}\n", "", "the environment must say which region"),
     ("results: s3://bucket/athena", "results: /tmp/athena", "is not an S3 address"),
