@@ -31,6 +31,7 @@ FIRST = "2026-03-01"
 SHARE = 20
 """One row in so many changes."""
 HEAP_GB = 2
+"""Of Spark, beside what it holds outside: where its JVM forks, both halves are counted for a moment."""
 POLL = 0.05
 MERGES = {"ods": ods.merge, "hds": hds.merge}
 
