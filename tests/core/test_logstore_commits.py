@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,8 @@ from moto.server import ThreadedMotoServer
 from pyspark import InheritableThread
 from pyspark.sql import SparkSession
 
-from lakehouse_platform.engines.spark.jars import choose_java, fetch_jars, java
-from lakehouse_platform.engines.spark.logstore import conditional_put_config, install
-from lakehouse_platform.engines.spark.logstore_jar import compile_log_store
-from lakehouse_platform.engines.spark.session import _end_java, session_config
+from lakehouse_platform.engines.spark.logstore import install
+from lakehouse_platform.engines.spark.session import session_config
 from lakehouse_platform.settings import ObjectStore, Reference
 from tests.core.between import Between, between
 
@@ -71,7 +69,7 @@ class Both:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+def both(spark: SparkSession) -> Iterator[Both]:
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
     server = moto.get_host_and_port()
@@ -82,11 +80,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         with closing(s3(rust_way)) as client:
             client.create_bucket(Bucket=BUCKET)
         store = ObjectStore("us-east-1", Reference("env", "LAKEHOUSE_AWS_ENDPOINT", Path(), "test"))
-        session = started(tmp_path_factory.mktemp("spark"), store)
-        install(session, store)
-        yield Both(session, spark_way, rust_way)
-        session.stop()
-        _end_java()
+        with reaching(spark, store):
+            yield Both(spark, spark_way, rust_way)
     moto.stop()
 
 
@@ -94,22 +89,21 @@ def s3(way: Between) -> S3Client:
     return boto3.client("s3", endpoint_url=way.address, region_name="us-east-1")
 
 
-def started(folder: Path, store: ObjectStore) -> SparkSession:
-    jars = fetch_jars()
-    log_store = compile_log_store(folder, delta_storage=next(jar for jar in jars if "delta-storage" in jar.name), java=java())
-    choose_java()
-    builder: Any = SparkSession.builder
-    session: SparkSession = builder.master("local[2]").config(map={
-        **session_config(store=store, partitions=1),
-        **conditional_put_config(),
-        "spark.jars": ",".join(map(str, [*jars, log_store])),
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-        "spark.hadoop.fs.s3n.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-        "spark.log.level": "ERROR",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-    }).getOrCreate()
-    return session
+@contextmanager
+def reaching(session: SparkSession, store: ObjectStore) -> Iterator[None]:
+    """The process's one session, made to reach the store: Spark hands a session's settings on to Hadoop."""
+    hadoop = {name.removeprefix("spark.hadoop."): value for name, value in session_config(store=store).items() if "hadoop" in name}
+    # The JVM may be older than the test's credentials.
+    credentials = {"fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+                   "fs.s3a.access.key": "test", "fs.s3a.secret.key": "test"}
+    settings = {**hadoop, **credentials, "fs.s3n.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem"}
+    for name, value in settings.items():
+        session.conf.set(name, value)
+    install(session, store)
+    yield
+    install(session, None)
+    for name in settings:
+        session.conf.unset(name)
 
 
 def log_names(both: Both, table: str) -> set[str]:

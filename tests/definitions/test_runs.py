@@ -14,7 +14,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from lakehouse_platform.errors import SourceUnavailable, TransientError
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.jobs.steps import STEPS, Outcome
-from lakehouse_platform.orchestration import build_definitions, steps, tables
+from lakehouse_platform.orchestration import build_definitions, places, steps
 from lakehouse_platform.orchestration.backfill import backfill
 from lakehouse_platform.orchestration.materialize import select
 from lakehouse_platform.publish.folder import read_dataset
@@ -131,7 +131,7 @@ def test_only_what_may_pass_is_tried_again(
 ) -> None:
     step, tries = failing(error, times)
     monkeypatch.setattr(steps, "FIRST_WAIT", 0)
-    monkeypatch.setattr(tables, "STEPS", {**STEPS, "ods": step})
+    monkeypatch.setattr(places, "STEPS", {**STEPS, "ods": step})
     defs = build_definitions(shop.project)
     run = Shop(shop.project, defs, shop.instance, shop.legacy).materialize(f"ods/{TABLE}", days=(FIRST,))
     assert (run.success, len(tries), len(set(tries))) == (success, tried, 1)
