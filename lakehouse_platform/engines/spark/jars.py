@@ -31,6 +31,7 @@ _PASSWORD = "changeit"  # noqa: S105 - Java's own default for a file of public c
 
 def fetch_jars(folder: Path = FOLDER) -> list[Path]:
     """The jars, fetched where they are not there yet; several processes may ask at once. Raises TransientError where Maven fails."""
+    folder = folder.absolute()  # Ivy takes no other
     wanted = [folder / name for name in JARS]
     if not all(jar.exists() for jar in wanted):
         choose_java()
