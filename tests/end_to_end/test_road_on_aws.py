@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,6 +180,26 @@ def test_a_submission_whose_answer_is_lost(on_aws: Road, account: StandIns, expe
     assert account.faults.met(losing) == 2
     assert on_aws.tables() == expected
     assert len(account.submissions) == before + 1
+
+
+def test_a_job_that_the_service_gives_up_is_followed_by_another(
+    on_aws: Road, account: StandIns, expected: dict[str, list[tuple[Any, ...]]]
+) -> None:
+    before = len(account.submissions)
+
+    def give_up() -> None:
+        waited(lambda: len(account.submissions) > before)
+        job = account.submissions[-1].run_id
+        waited(lambda: state_of(account, job) == "RUNNING")
+        account.faults.end(job, "failed")
+
+    with ThreadPoolExecutor(1) as beside:
+        given_up = beside.submit(give_up)
+        on_aws.travel()
+        given_up.result()
+    assert on_aws.tables() == expected
+    assert len(account.submissions) == before + 2
+    assert sorted(cost.state for cost in recorded(on_aws.project.lake)) == ["failed", "succeeded"]
 
 
 def test_a_run_that_is_interrupted_cancels_its_job(on_aws: Road, account: StandIns) -> None:
