@@ -70,18 +70,25 @@ class Conversation(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Front
+    call: Call
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
         """Say nothing; the request log has it."""
 
     def do_GET(self) -> None:
         """Answer one request, with the fault that is planned for it."""
-        call = recognise(self.command, self.path, self.headers)
+        call = self.call = recognise(self.command, self.path, self.headers)
         with self._body() as body:
             fault = self.server.faults.meeting(call)
-            status = self._instead(call, fault, body) if fault and fault.effect in INSTEAD else self._done(call, fault, body)
-        if call.service != CONTROL:
-            self.server.log.entries.append(Answered(call, status))
+            if fault and fault.effect in INSTEAD:
+                self._instead(call, fault, body)
+            else:
+                self._done(call, fault, body)
+
+    def _log(self, status: int) -> None:
+        """Before the answer leaves: who has it may count on its being in the log."""
+        if self.call.service != CONTROL:
+            self.server.log.entries.append(Answered(self.call, status))
 
     do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = do_GET  # noqa: N815 - so http.server calls them
 
@@ -168,6 +175,7 @@ class Conversation(BaseHTTPRequestHandler):
         return answer.status
 
     def _begin(self, status: int, headers: Iterable[tuple[str, str]], length: str | None) -> None:
+        self._log(status)
         self.send_response_only(status)
         for name, value in headers:
             if name.lower() not in HOP_BY_HOP | {"content-length"}:
@@ -177,6 +185,7 @@ class Conversation(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _hang_up(self, *, reset: bool) -> int:
+        self._log(0)
         if reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
