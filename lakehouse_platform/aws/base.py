@@ -74,6 +74,12 @@ def code_of(error: BaseException | None) -> str:
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
+def bucket_and_key(address: str) -> tuple[str, str]:
+    """The two parts of an address on S3: `("lake", "raw/finance")` of `s3://lake/raw/finance`."""
+    bucket, _, key = address.partition("://")[2].partition("/")
+    return bucket, key
+
+
 @dataclass(frozen=True)
 class Account:
     """An account in one region. Credentials are the machine's own: a role, a profile, or what its environment says.

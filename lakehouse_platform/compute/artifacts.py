@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lakehouse_platform.aws.base import Account, asking, code_of
+from lakehouse_platform.aws.base import Account, asking, bucket_and_key, code_of
 from lakehouse_platform.compute.base import Bundle
 from lakehouse_platform.errors import TerminalError
 
@@ -71,7 +71,7 @@ class Place:
     @property
     def bucket(self) -> str:
         """Name of the bucket."""
-        return self.uri.removeprefix("s3://").partition("/")[0]
+        return bucket_and_key(self.uri)[0]
 
     def address(self, artifact: Artifact) -> str:
         """Where an artifact lies, once it is there."""
@@ -79,7 +79,7 @@ class Place:
 
     def key(self, artifact: Artifact) -> str:
         """The same within the bucket."""
-        return self.address(artifact).removeprefix(f"s3://{self.bucket}/")
+        return bucket_and_key(self.address(artifact))[1]
 
 
 def upload(place: Place, artifacts: Artifacts) -> Bundle:

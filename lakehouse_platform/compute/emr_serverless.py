@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from lakehouse_platform.aws.base import Account, asking, code_of
+from lakehouse_platform.aws.base import Account, asking, bucket_and_key, code_of
 from lakehouse_platform.compute.base import JobRequest, JobState, JobStatus, Usage
 from lakehouse_platform.compute.spark import properties, sized
 from lakehouse_platform.contracts.contract import Compute
@@ -141,7 +141,7 @@ class EmrServerless:
             return self.account.emr_serverless.get_job_run(applicationId=self.settings.application, jobRunId=job_id)["jobRun"]
 
     def _log(self, job_id: str, stream: str) -> str | None:
-        bucket, _, prefix = self.log_uri.removeprefix("s3://").partition("/")
+        bucket, prefix = bucket_and_key(self.log_uri)
         below = f"{prefix}/applications/{self.settings.application}/jobs/{job_id}/"
         with asking(f"Logs of EMR Serverless job {job_id}"):
             pages = self.account.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=below)

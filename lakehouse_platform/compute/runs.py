@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from lakehouse_platform.aws.base import Account, asking, code_of
+from lakehouse_platform.aws.base import Account, asking, bucket_and_key, code_of
 from lakehouse_platform.errors import LakehouseError
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ class JobFolder:
     @property
     def bucket(self) -> str:
         """Where it lies."""
-        return self.uri.removeprefix("s3://").partition("/")[0]
+        return bucket_and_key(self.uri)[0]
 
     @property
     def prefix(self) -> str:
         """Its key, without a trailing slash."""
-        return self.uri.removeprefix("s3://").partition("/")[2]
+        return bucket_and_key(self.uri)[1]
 
     def submitted(self) -> dict[int, str]:
         """Ids of the jobs that were submitted for the work, by generation."""

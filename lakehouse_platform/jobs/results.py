@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lakehouse_platform.aws.base import asking
+from lakehouse_platform.aws.base import asking, bucket_and_key
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.jobs.report import JobReport, write_report
 
@@ -20,7 +20,7 @@ def leave_report(project: Project, place: str | None, report: JobReport) -> None
         return
     text = write_report(report)
     if place.startswith(S3):
-        bucket, _, key = place.removeprefix(S3).partition("/")
+        bucket, key = bucket_and_key(place)
         with asking(f"leaving the report in {place}"):
             project.account.s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json")
         return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
-from lakehouse_platform.aws.base import asking, code_of
+from lakehouse_platform.aws.base import asking, bucket_and_key, code_of
 from lakehouse_platform.settings import LakeSettings
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def apply_lifecycle(client: S3Client, lake: LakeSettings) -> bool:
 
     Raises TransientError or TerminalError as S3 says.
     """
-    wanted, bucket = list(plan_lifecycle(lake)), lake.root.removeprefix("s3://").partition("/")[0]
+    wanted, bucket = list(plan_lifecycle(lake)), bucket_and_key(lake.root)[0]
     if not wanted:
         return False
     with asking(f"the lifecycle rules of s3://{bucket}"):
@@ -79,7 +79,7 @@ def _by_name(rules: list[LifecycleRuleOutputTypeDef] | list[LifecycleRuleTypeDef
 
 
 def _folder(lake: LakeSettings) -> str:
-    folder = lake.root.removeprefix("s3://").partition("/")[2]
+    folder = bucket_and_key(lake.root)[1]
     return f"{folder}/" if folder else ""
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import duckdb
 
-from lakehouse_platform.aws.base import Account, asking
+from lakehouse_platform.aws.base import Account, asking, bucket_and_key
 from lakehouse_platform.lake.access import ENTRY, LOG
 from lakehouse_platform.lake.extension import load, load_delta, sql_text
 from lakehouse_platform.settings import Aws, ObjectStore
@@ -48,7 +48,7 @@ class ObjectAccess:
 
     def newest(self, uri: str) -> int | None:
         """The newest entry of the table's log, which is listed from its last checkpoint on."""
-        bucket, _, table = uri.removeprefix("s3://").partition("/")
+        bucket, table = bucket_and_key(uri)
         checkpoint = self._checkpoint(bucket, f"{table}/{LOG}/_last_checkpoint")
         after = f"{table}/{LOG}/{checkpoint or 0:020}"
         with asking(f"the log of {uri}"):

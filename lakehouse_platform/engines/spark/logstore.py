@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lakehouse_platform.aws.base import Account
+from lakehouse_platform.aws.base import Account, bucket_and_key
 from lakehouse_platform.errors import TerminalError
 from lakehouse_platform.settings import Aws, ObjectStore
 
@@ -118,7 +118,7 @@ class _Put:
     writer: ObjectWriter
 
     def apply(self, address: str, content: bytes) -> str:
-        bucket, _, key = address.partition("://")[2].partition("/")
+        bucket, key = bucket_and_key(address)
         try:
             return "written" if self.writer.put_absent(bucket, key, content) else "exists"
         except ClientError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lakehouse_platform import faults
-from lakehouse_platform.aws.base import asking, code_of
+from lakehouse_platform.aws.base import asking, bucket_and_key, code_of
 from lakehouse_platform.sources.landing.base import FileGone, LandedFile
 
 if TYPE_CHECKING:
@@ -86,10 +86,10 @@ class ObjectFiles:
 
     @property
     def _bucket(self) -> str:
-        return self.root.removeprefix("s3://").partition("/")[0]
+        return bucket_and_key(self.root)[0]
 
     def _key(self, path: str) -> str:
-        folder = self.root.removeprefix("s3://").partition("/")[2]
+        folder = bucket_and_key(self.root)[1]
         return f"{folder}/{path}" if folder else path
 
     def _pages(self, prefix: str, delimiter: str) -> Iterator[ListObjectsV2OutputTypeDef]:
