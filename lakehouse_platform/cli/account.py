@@ -99,11 +99,12 @@ def _held(project: Project) -> Iterator[Held]:
 
 
 def _judged(project: Project) -> Iterator[Judged]:
+    from lakehouse_platform.engines.base import opened
     from lakehouse_platform.zones import gate
 
     for contract in project.tables:
-        uri = project.lake.gate_uri(contract)
-        given = gate.verdicts(project.lake, project.lake.engine.open(uri)) if project.lake.engine.exists(uri) else ()
+        table = opened(project.lake.engine, project.lake.gate_uri(contract))
+        given = gate.verdicts(project.lake, table) if table is not None else ()
         last = {verdict.batch_id: verdict for verdict in given}
         for result in gate.totals(last.values()):
             yield Judged(contract.name, result.rule, str(result.on_failure), result.failed, result.evaluated)

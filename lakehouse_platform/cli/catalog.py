@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lakehouse_platform.catalog.glue import Registration
     from lakehouse_platform.contracts.contract import Contract
     from lakehouse_platform.jobs.project import Project
-    from lakehouse_platform.settings import CatalogBlock
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -53,9 +52,9 @@ def sync(place: Place, tables: tuple[str, ...]) -> None:
     Exit codes: 0 registered, 1 a table of somebody else has the name, 2 there is no such table, 3 Glue did not answer.
     """
     project = place.open()
-    settings = project.catalog
+    prefix = project.catalog.prefix
     wanted = [project.contract(name) for name in tables] or project.contracts
-    done = list(_register(project, settings, wanted))
+    done = list(_register(project, prefix, wanted))
     changed = [d for d in done if str(d.applied) != "unchanged"]
     if changed:
         headings = [Heading("database"), Heading("table"), Heading("done"), Heading("changes")]
@@ -63,18 +62,16 @@ def sync(place: Place, tables: tuple[str, ...]) -> None:
     click.echo(f"{_counted(len(done), 'table')}: {_sum(str(d.applied) for d in done)}.")
 
 
-def _register(project: Project, settings: CatalogBlock, contracts: Sequence[Contract]) -> Iterator[Registration]:
-    from lakehouse_platform.catalog.glue import register
+def _register(project: Project, prefix: str, contracts: Sequence[Contract]) -> Iterator[Registration]:
     from lakehouse_platform.catalog.tables import zones_of
+    from lakehouse_platform.jobs.registration import registered
 
-    engine = project.lake.engine
     with showing() as stages:
-        stages.stage("Registering", len(contracts))
+        stages.stage(f"Registering in {prefix}", len(contracts))
         for contract in contracts:
             for zone in zones_of(contract):
-                uri = project.uri(zone, contract)
-                if engine.exists(uri):
-                    yield register(project.account, settings, contract, zone, uri, engine.open(uri))
+                if (done := registered(project, zone, contract)) is not None:
+                    yield done
             stages.step(contract.name)
 
 

@@ -13,6 +13,7 @@ import narwhals as nw
 import pyarrow as pa
 
 from lakehouse_platform.contracts.types import LakeType
+from lakehouse_platform.errors import UnknownName
 
 CHECKPOINT_EVERY = 50
 """Commits between two checkpoints of a table's log."""
@@ -134,3 +135,11 @@ class Engine(Protocol):
         """Text columns taken back out of the JSON object `parked`: `names` maps the column to its key there."""
     def satisfies(self, frame: nw.LazyFrame[Any], expression: str, *, into: str) -> nw.LazyFrame[Any]:
         """Add a boolean column: whether the row satisfies an SQL expression (NULL counts as satisfied, as in SQL's CHECK)."""
+
+
+def opened(engine: Engine, uri: str) -> Table | None:
+    """The table's newest version, None where there is no table: a look whether there is one would open it, too."""
+    try:
+        return engine.open(uri)
+    except UnknownName:
+        return None

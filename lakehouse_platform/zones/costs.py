@@ -16,7 +16,7 @@ from lakehouse_platform.compute.base import JobStatus
 from lakehouse_platform.compute.prices import cost
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.contracts.types import Kind, LakeType
-from lakehouse_platform.engines.base import Commit, Table, TableSpec
+from lakehouse_platform.engines.base import Commit, Table, TableSpec, opened
 from lakehouse_platform.naming import cost_path
 from lakehouse_platform.settings import PricesBlock
 from lakehouse_platform.zones.lake import Lake
@@ -109,10 +109,10 @@ def record(lake: Lake, job: JobCost) -> bool:
 
 def recorded(lake: Lake) -> tuple[JobCost, ...]:
     """Every job of the ledger, in the order in which they ended; none where there is no ledger."""
-    uri = _uri(lake)
-    if not lake.engine.exists(uri):
+    table = opened(lake.engine, _uri(lake))
+    if table is None:
         return ()
-    rows = lake.engine.collect(lake.engine.open(uri).scan().select(*COLUMNS)).to_pylist()
+    rows = lake.engine.collect(table.scan().select(*COLUMNS)).to_pylist()
     return tuple(sorted(map(_job, rows), key=lambda job: (job.ended, job.job_id)))
 
 

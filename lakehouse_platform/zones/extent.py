@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lakehouse_platform.contracts.contract import Contract
+from lakehouse_platform.engines.base import opened
 from lakehouse_platform.zones.lake import Lake
 from lakehouse_platform.zones.rows import CHANGE
 
@@ -16,5 +17,5 @@ def touched(lake: Lake, contract: Contract, zone: str, days: Sequence[str]) -> i
     """
     raw, target = lake.uri("raw", contract), lake.uri(zone, contract)
     of_days = {"_kind": [CHANGE], "_partition": list(days)}
-    read = lake.engine.open(raw).size(partitions=of_days) if lake.engine.exists(raw) else 0
-    return read + (lake.engine.open(target).size() if lake.engine.exists(target) else 0)
+    read, held = opened(lake.engine, raw), opened(lake.engine, target)
+    return (read.size(partitions=of_days) if read is not None else 0) + (held.size() if held is not None else 0)

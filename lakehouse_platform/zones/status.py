@@ -6,8 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from lakehouse_platform.contracts.contract import Contract
-from lakehouse_platform.engines.base import Table
-from lakehouse_platform.errors import UnknownName
+from lakehouse_platform.engines.base import Table, opened
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.quality.rules import RuleResult
 from lakehouse_platform.zones import gate, progress
@@ -81,24 +80,17 @@ def status(lake: Lake, contract: Contract) -> TableStatus:
 
 
 def _ledger(lake: Lake, contract: Contract) -> Ledger:
-    table = _opened(lake, lake.uri(Zone.RAW, contract))
+    table = opened(lake.engine, lake.uri(Zone.RAW, contract))
     return read_ledger(lake, table) if table is not None else ledger_of(())
 
 
 def _verdicts(lake: Lake, contract: Contract) -> tuple[gate.Verdict, ...]:
-    table = _opened(lake, lake.gate_uri(contract))
+    table = opened(lake.engine, lake.gate_uri(contract))
     return gate.verdicts(lake, table) if table is not None else ()
 
 
-def _opened(lake: Lake, uri: str) -> Table | None:
-    try:
-        return lake.engine.open(uri)
-    except UnknownName:
-        return None
-
-
 def _zone(lake: Lake, contract: Contract, zone: Zone, ledger: Ledger, given: tuple[gate.Verdict, ...]) -> ZoneStatus | None:
-    table = _opened(lake, lake.uri(zone, contract))
+    table = opened(lake.engine, lake.uri(zone, contract))
     if table is None:
         return None
     if zone is Zone.RAW:
