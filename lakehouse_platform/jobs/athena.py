@@ -34,7 +34,7 @@ def prepare_athena(project: Project) -> Prepared:
     from lakehouse_platform.lake.athena.saved import apply_saved, saved_queries
     from lakehouse_platform.lake.athena.workgroups import apply_workgroups, plan_workgroups, workgroup_name
 
-    settings, prefix, store = _settings(project), _prefix(project), project.environment.lake.store
+    settings, prefix, store = _settings(project), project.catalog.prefix, project.environment.lake.store
     domains = sorted({contract.domain for contract in project.contracts})
     wanted = plan_workgroups(settings, domains, kms_key=store.kms_key if store else None, tags=project.environment.compute.tags)
     changed = apply_workgroups(project.account, wanted)
@@ -50,7 +50,7 @@ def athena_query(project: Project) -> AthenaQuery:
     """Queries on Athena over the project's tables. Raises SettingsError where the environment has no Athena."""
     from lakehouse_platform.lake.athena.query import AthenaQuery
 
-    return AthenaQuery(project.account.athena, _settings(project), _prefix(project), relations(project))
+    return AthenaQuery(project.account.athena, _settings(project), project.catalog.prefix, relations(project))
 
 
 def relations(project: Project) -> tuple[Relation, ...]:
@@ -69,9 +69,3 @@ def _settings(project: Project) -> AthenaBlock:
     if project.environment.athena is None:
         raise SettingsError(f"{project.environment.path}: there is no Athena. Add `athena: {{workgroup: …, results: s3://…}}`.")
     return project.environment.athena
-
-
-def _prefix(project: Project) -> str:
-    if project.environment.catalog is None:
-        raise SettingsError(f"{project.environment.path}: Athena needs a catalog to find tables in. Add `catalog: {{prefix: …}}`.")
-    return project.environment.catalog.prefix

@@ -67,8 +67,7 @@ class RemoteStep:
 
     def __call__(self) -> Attempt:
         """Have it done. Raises JobFailed where another job may fare better, TerminalError where it would not."""
-        generation, job_id = self._known()
-        report = self._report(generation)
+        generation, job_id, report = self._known()
         if job_id is None or not _good(report):
             job_id = self._converse(generation)
             report = self._report(generation)
@@ -94,18 +93,18 @@ class RemoteStep:
         found = self.folder.result(generation)
         return read_report(found) if found is not None else None
 
-    def _known(self) -> tuple[int, str | None]:
-        """The generation that is to do the work, and its job where there is one already."""
+    def _known(self) -> tuple[int, str | None, JobReport | None]:
+        """The generation that is to do the work; its job, and the job's report, where there is one already."""
         submitted = self.folder.submitted()
         if not submitted:
-            return 0, None
+            return 0, None, None
         newest = max(submitted)
-        job_id = submitted[newest]
+        job_id, report = submitted[newest], self._report(newest)
         # A service that starts a failed driver again has a job that runs beside the report of its failure.
-        if not _good(self._report(newest)) and self.runner.status(job_id).state.ended:
-            return newest + 1, None
+        if not _good(report) and self.runner.status(job_id).state.ended:
+            return newest + 1, None, None
         self.context.log.info(f"{job_id} does this work already.")
-        return newest, job_id
+        return newest, job_id, report
 
     def _converse(self, generation: int) -> str:
         """Submit the job, or find it, and listen to it until it ends. Returns its id."""

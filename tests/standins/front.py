@@ -92,14 +92,15 @@ class Conversation(BaseHTTPRequestHandler):
 
     do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = do_GET  # noqa: N815 - so http.server calls them
 
-    def _instead(self, call: Call, fault: Fault, body: IO[bytes]) -> int:
+    def _instead(self, call: Call, fault: Fault, body: IO[bytes]) -> None:
         if fault.effect is Effect.REFUSE:
-            return self._give(error_answer(call.service, fault.status, fault.code, "Refused on purpose; try again later."))
-        if fault.effect is Effect.LOSE:
-            return self._give(Answer(200, (("ETag", f'"{hashlib.md5(body.read()).hexdigest()}"'),), b""))
-        return self._hang_up(reset=True)
+            self._give(error_answer(call.service, fault.status, fault.code, "Refused on purpose; try again later."))
+        elif fault.effect is Effect.LOSE:
+            self._give(Answer(200, (("ETag", f'"{hashlib.md5(body.read()).hexdigest()}"'),), b""))
+        else:
+            self._hang_up(reset=True)
 
-    def _done(self, call: Call, fault: Fault | None, body: IO[bytes]) -> int:
+    def _done(self, call: Call, fault: Fault | None, body: IO[bytes]) -> None:
         answer = self._own_answer(call, body)
         if fault is None:
             return self._give(answer) if answer else self._relay(body)
@@ -153,26 +154,25 @@ class Conversation(BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    def _relay(self, body: IO[bytes]) -> int:
+    def _relay(self, body: IO[bytes]) -> None:
         with self._upstream(body) as response:
             length = response.getheader("Content-Length")
             if length is None and self.command != "HEAD":
-                return self._give(Answer(response.status, tuple(response.getheaders()), response.read()))
+                self._give(Answer(response.status, tuple(response.getheaders()), response.read()))
+                return
             self._begin(response.status, response.getheaders(), length)
             if self.command != "HEAD":
                 shutil.copyfileobj(response, self.wfile, 1 << 18)
-            return response.status
 
     def _buffered(self, body: IO[bytes]) -> Answer:
         with self._upstream(body) as response:
             return Answer(response.status, tuple(response.getheaders()), response.read())
 
-    def _give(self, answer: Answer) -> int:
+    def _give(self, answer: Answer) -> None:
         told = dict(answer.headers).get("Content-Length") if self.command == "HEAD" else None
         self._begin(answer.status, answer.headers, told or str(len(answer.body)))
         if self.command != "HEAD":
             self.wfile.write(answer.body)
-        return answer.status
 
     def _begin(self, status: int, headers: Iterable[tuple[str, str]], length: str | None) -> None:
         self._log(status)
@@ -184,13 +184,12 @@ class Conversation(BaseHTTPRequestHandler):
             self.send_header("Content-Length", length)
         self.end_headers()
 
-    def _hang_up(self, *, reset: bool) -> int:
+    def _hang_up(self, *, reset: bool) -> None:
         self._log(0)
         if reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
         self.close_connection = True
-        return 0
 
 
 class _Readable(Protocol):
