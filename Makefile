@@ -40,7 +40,7 @@ bench: setup ## Measure time and memory, and print the tables
 	$(BIN)/pytest -m bench -s tests/bench
 
 lock: setup ## Resolve pyproject.toml again into requirements.lock, newest versions
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra spark --extra aws --extra job --group dev --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra spark --extra aws --extra job --extra redshift --extra domo --extra slack --group dev --universal --python-version 3.11 --generate-hashes \
 		--upgrade --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements.lock
 
 clean: ## Remove the environment, the lake and every cache

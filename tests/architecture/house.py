@@ -13,8 +13,8 @@ INSTANCE = ("assets", "resources", "sensors")
 
 FLOORS = {
     **dict.fromkeys(("__init__", "contracts", "errors", "faults", "naming", "settings"), 0),
-    **dict.fromkeys(("aws", "catalog", "compute", "engines", "lake", "sources", "warehouse"), 1),
-    **dict.fromkeys(("drift", "legacy", "publish", "quality", "reconcile", "zones"), 2),
+    **dict.fromkeys(("aws", "catalog", "compute", "domo", "engines", "lake", "slack", "sources", "warehouse"), 1),
+    **dict.fromkeys(("certify", "drift", "incidents", "legacy", "publish", "quality", "reconcile", "zones"), 2),
     "jobs": 3,
     "orchestration": 4,
     **dict.fromkeys(("__main__", "cli"), 5),
@@ -31,7 +31,7 @@ def on_floors(*floors: int) -> frozenset[str]:
 
 
 DRIVERS = (
-    *("adbc_driver_manager", "adbc_driver_postgresql", "mssql_python", "psycopg", "pydomo", "redshift_connector"),
+    *("adbc_driver_manager", "adbc_driver_postgresql", "mssql_python", "psycopg", "pydomo", "redshift_connector", "requests", "slack_sdk"),
     *("boto3", "botocore", "delta", "deltalake", "duckdb", "duckdb_extensions", "pandas", "polars", "polars_hash", "pyspark"),
 )
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.architecture.house import LIBRARY, ROOT
 
-EXTRAS = {"local", "spark", "aws", "job", "redshift", "domo", "sqlserver"}
+EXTRAS = {"local", "spark", "aws", "job", "redshift", "domo", "slack", "sqlserver"}
 
 
 @pytest.fixture(scope="module")

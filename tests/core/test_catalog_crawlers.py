@@ -17,6 +17,7 @@ from lakehouse_platform.settings import CatalogBlock
 from tests.core.catalog_cases import CONTRACTS, INVOICE, SETTINGS, Catalog, catalog, lake, uri
 from tests.standins.answers import JSON_RPC, Answer, json_answer
 from tests.standins.calls import Call
+from tests.standins.faults import Effect, Fault
 
 NAME = "lake_audit_finance"
 RAW = uri(Zone.RAW, INVOICE)
@@ -153,6 +154,37 @@ def test_a_crawl_that_ends_badly_says_why(aws: Catalog, last: Mapping[str, objec
         crawl(aws.glue, NAME, pause=lambda _: None)
 
 
+def test_a_crawler_that_looks_ready_right_after_its_start_is_not_judged_by_its_last_crawl(aws: Catalog) -> None:
+    """moto is never late, so its answers are AWS's here."""
+    before: dict[str, object] = {"State": "READY", "LastCrawl": {"Status": "FAILED", "StartTime": 1.0}}
+    after: dict[str, object] = {"State": "READY", "LastCrawl": {"Status": "SUCCEEDED", "StartTime": 2.0}}
+    states: Iterator[dict[str, object]] = iter([before, before, {"State": "RUNNING"}, after])
+
+    def late(call: Call, target: str, body: bytes) -> Answer | None:
+        return json_answer({"Crawler": {"Name": NAME, **next(states)}}, JSON_RPC) if call.operation == "GetCrawler" else None
+
+    apply_crawler(aws.glue, PLAN)
+    aws.front.desks.append(late)
+    crawl(aws.glue, NAME, pause=lambda _: None)
+    assert list(states) == []
+
+
+def test_a_crawl_that_somebody_else_starts_at_the_same_moment_is_waited_for(aws: Catalog) -> None:
+    apply_crawler(aws.glue, PLAN)
+    aws.front.faults.add(Fault(Effect.REFUSE, "glue", "StartCrawler", times=None, status=400, code="CrawlerRunningException"))
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        if pauses:
+            aws.moto.list_crawls(CrawlerName=NAME)
+        else:
+            aws.moto.start_crawler(Name=NAME)
+        pauses.append(seconds)
+
+    crawl(aws.glue, NAME, pause=pause)
+    assert aws.moto.get_crawler(Name=NAME)["Crawler"]["State"] == "READY"
+
+
 def test_an_audit_of_what_is_as_registered_finds_nothing(aws: Catalog, tmp_path: Path) -> None:
     registered(aws, tmp_path)
     crawl(aws.glue, NAME, pause=crawling(aws, lambda: found_by_crawler(aws)))
@@ -175,6 +207,14 @@ def test_an_audit_says_in_which_version_it_began(aws: Catalog, tmp_path: Path) -
     found_by_crawler(aws, discount="double")
     found_by_crawler(aws, discount="double", note=None)
     assert {m.column: m.version for m in audit_raw(aws.glue, "lake", "finance")} == {"discount": "2", "note": "3"}
+
+
+def test_the_tenth_version_is_newer_than_the_ninth(aws: Catalog, tmp_path: Path) -> None:
+    registered(aws, tmp_path)
+    for _ in range(9):
+        found_by_crawler(aws)
+    found_by_crawler(aws, discount="double")
+    assert {m.column: m.version for m in audit_raw(aws.glue, "lake", "finance")} == {"discount": "10"}
 
 
 def test_a_table_that_the_crawler_did_not_find_is_reported(aws: Catalog, tmp_path: Path) -> None:

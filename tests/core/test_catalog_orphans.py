@@ -97,3 +97,14 @@ def test_an_orphan_that_is_gone_already_is_not_counted(aws: Catalog) -> None:
     orphans = find_orphans(aws.glue, "lake", [INVOICE], everywhere)
     aws.moto.delete_table(DatabaseName="lake_finance", Name="ods_fx_rate")
     assert remove_orphans(aws.glue, orphans) == ()
+
+
+def test_an_orphan_whose_place_another_contract_took_over_is_not_removed(aws: Catalog, tmp_path: Path) -> None:
+    orphans = find_orphans(aws.glue, "lake", [INVOICE], everywhere)
+    renamed = replace(RATE, domain="risk")
+    aws.moto.delete_table(DatabaseName="lake_finance", Name="ods_fx_rate")
+    register(aws.account, SETTINGS, renamed, Zone.ODS, uri(Zone.ODS, RATE), lake(tmp_path).ods(RATE))
+    taken = aws.moto.get_table(DatabaseName="lake_risk", Name="ods_fx_rate")["Table"]
+    aws.moto.create_table(DatabaseName="lake_finance", TableInput={
+        "Name": "ods_fx_rate", "StorageDescriptor": taken["StorageDescriptor"], "Parameters": taken["Parameters"]})
+    assert remove_orphans(aws.glue, orphans) == ()

@@ -1,0 +1,1 @@
+"""Tests. A package, for pydomo installs one of the same name, which would be found first."""
