@@ -138,10 +138,11 @@ def _patch(contract: Contract, finding: Finding) -> str:
 
 def _datasets(project: Project) -> Iterator[Dataset]:
     from lakehouse_platform.publish.folder import read_dataset
+    from lakehouse_platform.settings import Folder
 
-    destination = project.environment.publish.get("domo")
+    destination = project.environment.domo
     for mart in _published(project.marts):
-        if destination is not None and mart.publication is not None:
+        if isinstance(destination, Folder) and mart.publication is not None:
             with contextlib.suppress(UnknownName):
                 yield Dataset(mart.publication.dataset, mart.name, read_dataset(destination.path, mart.publication.dataset).num_rows)
 

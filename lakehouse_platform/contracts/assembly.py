@@ -8,13 +8,15 @@ from pathlib import Path
 from lakehouse_platform.contracts.block import LakehouseBlock
 from lakehouse_platform.contracts.capture import read_capture, read_source
 from lakehouse_platform.contracts.columns import Columns, read_columns
-from lakehouse_platform.contracts.contract import CaptureSpec, Compute, Contract, Drift, Landing, Publication, Rule, ScanBudget, SourceTable
+from lakehouse_platform.contracts.contract import CaptureSpec, Compute, Contract, Drift, Landing, Rule, ScanBudget, SourceTable
 from lakehouse_platform.contracts.fingerprints import digest, rules_version_of, shape_of
 from lakehouse_platform.contracts.merge import BLOCK, block, block_entry
 from lakehouse_platform.contracts.nodes import Node
 from lakehouse_platform.contracts.problems import Findings
 from lakehouse_platform.contracts.promises import check_heading, read_durations, read_owner, read_tags
 from lakehouse_platform.contracts.rules import read_rules
+from lakehouse_platform.contracts.served import read_certification, read_layout, read_publication, read_roles
+from lakehouse_platform.contracts.serving import Publication, WarehouseLayout
 from lakehouse_platform.contracts.standard import check_standard
 from lakehouse_platform.contracts.steps import read_steps
 from lakehouse_platform.contracts.strict import read_model
@@ -40,6 +42,7 @@ def assemble(document: Node, file: Path, findings: Findings) -> Contract | None:
     check_standard(document, findings)
     check_heading(document, findings)
     owner, durations, tags = read_owner(document, findings), read_durations(document, findings), read_tags(document, findings)
+    roles = read_roles(document, findings)
     domain, table = _domain(document, file, findings), _table(document, file, findings)
     lakehouse = _lakehouse(document, findings)
     body = _read_body(table, lakehouse, file, findings) if table is not None else None
@@ -52,7 +55,8 @@ def assemble(document: Node, file: Path, findings: Findings) -> Contract | None:
         owner=owner, freshness=durations.get("freshness"), retention=durations.get("retention"), tags=tags, path=file,
         columns=columns, key=body.columns.key, source=body.source, model=body.block.model, capture=body.capture,
         keeps_history=_keeps_history(body), drift=body.block.drift or Drift.EVOLVE, rules=body.rules, steps=body.steps,
-        publication=_publication(body.block), scan_budget=_scan_budget(body.block), compute=_compute(body.block),
+        publication=body.publication, scan_budget=_scan_budget(body.block), compute=_compute(body.block),
+        warehouse=body.layout, certification=read_certification(body.block), roles=roles,
         fingerprint=digest(document.plain()),
         shape=shape_of(columns, body.columns.key, body.steps), rules_version=rules_version_of(columns, body.rules),
     )  # fmt: skip
@@ -66,6 +70,8 @@ class _Body:
     source: SourceTable | Landing | None
     capture: CaptureSpec | None
     steps: dict[str, Path]
+    publication: Publication | None
+    layout: WarehouseLayout | None
 
 
 def _read_body(table: Node, lakehouse: Node | None, file: Path, findings: Findings) -> _Body | None:
@@ -80,7 +86,9 @@ def _read_body(table: Node, lakehouse: Node | None, file: Path, findings: Findin
     if read.compute is not None and mart and (said := lakehouse.find(("compute",))).file == file:
         findings.add(said, '"compute" has no effect on a mart: dbt builds it. Take it out.')
     steps = read_steps(read.steps, lakehouse.find(("steps",)), file, findings)
-    return _Body(read, columns, rules, source, capture, steps)
+    publication = read_publication(read, lakehouse, columns, findings) if mart else None
+    layout = read_layout(read, lakehouse, columns, findings, mart=mart)
+    return _Body(read, columns, rules, source, capture, steps, publication, layout)
 
 
 def _domain(document: Node, file: Path, findings: Findings) -> str:
@@ -118,11 +126,6 @@ def _lakehouse(document: Node, findings: Findings) -> Node | None:
 
 def _keeps_history(body: _Body) -> bool:
     return body.source is not None and bool(body.columns.key) and body.block.history != "none"
-
-
-def _publication(read: LakehouseBlock) -> Publication | None:
-    domo = read.domo
-    return Publication(domo.dataset, domo.description, tuple(domo.tags)) if domo is not None else None
 
 
 def _scan_budget(read: LakehouseBlock) -> ScanBudget | None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from lakehouse_platform.contracts.contract import Capture, Compute, Drift, FileFormat
+from lakehouse_platform.contracts.serving import Distribution, Update
 from lakehouse_platform.contracts.strict import Closed
 from lakehouse_platform.errors import did_you_mean
 
@@ -109,6 +110,19 @@ class StepsBlock(Closed):
     """A Python file."""
 
 
+class RowAccessBlock(Closed):
+    """Who sees which rows of a dataset."""
+
+    name: Text
+    column: Text
+    values: Annotated[list[Text], Field(min_length=1, max_length=254)]
+    """Domo takes fewer than 255."""
+    groups: list[Text] = Field(default=[])
+    """Names of Domo groups."""
+    users: list[Text] = Field(default=[])
+    """E-mail addresses of Domo users."""
+
+
 class DomoBlock(Closed):
     """The Domo dataset that a mart becomes."""
 
@@ -116,6 +130,35 @@ class DomoBlock(Closed):
     """Title in Domo."""
     description: str = ""
     tags: list[Text] = Field(default=[])
+    update: Annotated[Update, Field(strict=False)] = Update.REPLACE
+    """What is sent: replace, upsert or append."""
+    partition_by: Text | None = None
+    """Column by whose values the dataset is divided, so that only divisions that changed are sent."""
+    owner: Text | None = None
+    """E-mail address of the Domo user who owns it."""
+    row_access: list[RowAccessBlock] = Field(default=[])
+    waits_for: list[Text] = Field(default=[])
+    """Other marts, `domain.table`, that must be of the same business day."""
+    dataflow: Text | None = None
+    """Id of the Domo dataflow that is run once the dataset is new."""
+
+
+class WarehouseBlock(Closed):
+    """The table in the warehouse."""
+
+    zones: list[Literal["ods", "hds", "curated"]] = Field(default=[])
+    """Zones of a table that are loaded."""
+    distribution: Annotated[Distribution, Field(strict=False)] | None = None
+    dist_key: Text | None = None
+    sort_key: list[Text] = Field(default=[])
+    encodings: dict[Text, Text] = Field(default={})
+
+
+class CertificationBlock(Closed):
+    """The mart's certificate."""
+
+    green_runs: Annotated[int, Field(ge=1, le=100)] = 3
+    """Runs in a row whose blocking checks passed."""
 
 
 class AthenaBlock(Closed):
@@ -158,6 +201,8 @@ class LakehouseBlock(Closed):
     """What the steps into ODS and HDS run on, where the environment has it; by size, if nothing is said."""
     steps: StepsBlock | None = None
     domo: DomoBlock | None = None
+    warehouse: WarehouseBlock | None = None
+    certification: CertificationBlock | None = None
     athena: AthenaBlock | None = None
 
 

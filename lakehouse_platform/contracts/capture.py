@@ -38,7 +38,7 @@ def read_source(block: LakehouseBlock, node: Node, findings: Findings) -> Source
     elif source is None:
         _have_no_effect(node, _MEANINGLESS_FOR_MARTS, "on a mart: its dbt model says what it holds", findings)
     else:
-        _have_no_effect(node, ("domo", "athena"), "on a source table: publish a mart made of it", findings)
+        _have_no_effect(node, ("domo", "athena", "certification"), "on a source table: publish a mart made of it", findings)
     if block.source is None:
         return None
     at = node.find(("source",))

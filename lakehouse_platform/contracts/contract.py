@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from lakehouse_platform.contracts.serving import Certification, Publication, Role, WarehouseLayout
 from lakehouse_platform.contracts.types import LakeType, PhysicalType
 from lakehouse_platform.naming import Zone
 
@@ -204,16 +205,6 @@ class CaptureSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
-    """A Domo dataset made of a mart."""
-
-    dataset: str
-    """Title in Domo."""
-    description: str = ""
-    tags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class ScanBudget:
     """What Athena may read for a query that is typical of a mart."""
 
@@ -262,6 +253,11 @@ class Contract:
     """A mart's; None where none is declared."""
     compute: Mapping[Zone, Compute] = field(default_factory=dict)
     """What the steps into ODS and HDS run on, where the environment has it; by size where nothing is said."""
+    warehouse: WarehouseLayout | None = None
+    """None: a source table stays in the lake; a mart is laid out by default."""
+    certification: Certification | None = None
+    """None: the mart is not to be certified."""
+    roles: tuple[Role, ...] = ()
 
     @property
     def name(self) -> str:

@@ -16,6 +16,8 @@ from lakehouse_platform.naming import check_name
 
 DEFAULTS = "_defaults.yaml"
 """File in a domain's folder with what its tables share."""
+APPROVALS = ".approvals.yaml"
+"""Ending of the file beside a mart's contract that says who asked for its certificate, who approved it, and until when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def read_documents(folder: Path) -> tuple[list[Document], list[Problem]]:
 
 
 def _read_domain(folder: Path, problems: list[Problem]) -> list[Document]:
-    files = sorted(path for path in folder.rglob("*.y*ml") if path.suffix in (".yaml", ".yml"))
+    files = sorted(path for path in folder.rglob("*.y*ml") if path.suffix in (".yaml", ".yml") and not path.name.endswith(APPROVALS))
     defaults, findings = _read_defaults(folder / DEFAULTS), Findings()
     problems += defaults[1].found
     documents = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -76,6 +77,11 @@ def _report(model: type[BaseModel], details: ErrorDetails, root: Node, findings:
 
 def _message(details: ErrorDetails, key: str, node: Node) -> str:
     kind, context = details["type"], details.get("ctx", {})
+    if kind == "union_tag_not_found":
+        return f"{named(key)} does not say which kind it is: add `kind`."
+    if kind == "union_tag_invalid":
+        allowed = re.findall(r"'([^']*)'", str(context["expected_tags"]))
+        return f"unknown kind {shown(context['tag'])}. {did_you_mean(str(context['tag']), allowed, noun='kinds')}"
     if kind in ("enum", "literal_error"):
         allowed = re.findall(r"'([^']*)'", str(context["expected"]))
         return f"unknown {key} {shown(node.plain())}. {did_you_mean(node.text, allowed)}"
@@ -91,14 +97,20 @@ def _message(details: ErrorDetails, key: str, node: Node) -> str:
 
 
 def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Keys that the model at the path knows; parts of the path that are no field are keys of a mapping or places in a list."""
+    """Keys that the model at the path knows; parts of the path that are no field are keys of a mapping, places in a list, or kinds."""
+    kinds: list[type[BaseModel]] = []
     for part in path:
-        field = model.model_fields.get(str(part))
-        model = (_model_in(field.annotation) or model) if field is not None else model
+        of_kind = next((kind for kind in kinds if part in get_args(kind.model_fields["kind"].annotation)), None)
+        field = model.model_fields.get(str(part)) if of_kind is None else None
+        found = list(_models_in(field.annotation)) if field is not None else []
+        model = of_kind or next(iter(found), model)
+        kinds = [kind for kind in found if "kind" in kind.model_fields]
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _model_in(annotation: object) -> type[BaseModel] | None:
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+        yield annotation
+    else:
+        for part in get_args(annotation):
+            yield from _models_in(part)

@@ -12,7 +12,7 @@ from lakehouse_platform.contracts.contract import Contract, Landing, SourceTable
 from lakehouse_platform.errors import ContractError, SettingsError, SourceError, UnknownName, did_you_mean
 from lakehouse_platform.naming import table_path
 from lakehouse_platform.publish.destination import Destination
-from lakehouse_platform.settings import Environment, load_environment
+from lakehouse_platform.settings import Environment, Folder, load_environment
 from lakehouse_platform.sources.base import Source
 from lakehouse_platform.zones.lake import Lake
 
@@ -94,10 +94,12 @@ class Project:
         """Where datasets go. Raises SettingsError where the environment names no place."""
         from lakehouse_platform.publish.folder import FolderDestination
 
-        bound = self.environment.publish.get("domo")
+        bound = self.environment.domo
         if bound is None:
             raise SettingsError(f"{self.environment.path}: datasets have no place to go. Add `publish: {{domo: …}}`.")
-        return FolderDestination(bound.path)
+        if isinstance(bound, Folder):
+            return FolderDestination(bound.path)
+        raise NotImplementedError  # publish/domo.py
 
     @property
     def contracts_folder(self) -> Path:

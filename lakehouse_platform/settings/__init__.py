@@ -16,7 +16,6 @@ from lakehouse_platform.settings.cloud import (
 from lakehouse_platform.settings.environment import (
     FOLDER,
     Connection,
-    Destination,
     Environment,
     LakeSettings,
     PartitionSettings,
@@ -26,9 +25,11 @@ from lakehouse_platform.settings.environment import (
     load_environment,
 )
 from lakehouse_platform.settings.references import Reference, load_function
+from lakehouse_platform.settings.serving import Domo, DomoInstance, DuckDbWarehouse, Folder, Redshift, Slack
 
 __all__ = [
-    "FOLDER", "AthenaBlock", "Aws", "CatalogBlock", "Compute", "ComputeBlock", "Connection", "Destination", "EmrServerlessBlock",
-    "Environment", "GlueBlock", "LakeSettings", "MachineBlock", "ObjectStore", "PartitionSettings", "PricesBlock", "Reference",
-    "SettingsErrors", "SparkBlock", "environment_names", "environment_schema", "load_environment", "load_function",
+    "FOLDER", "AthenaBlock", "Aws", "CatalogBlock", "Compute", "ComputeBlock", "Connection", "Domo", "DomoInstance", "DuckDbWarehouse",
+    "EmrServerlessBlock", "Environment", "Folder", "GlueBlock", "LakeSettings", "MachineBlock", "ObjectStore", "PartitionSettings",
+    "PricesBlock", "Redshift", "Reference", "SettingsErrors", "Slack", "SparkBlock", "environment_names", "environment_schema",
+    "load_environment", "load_function",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
@@ -30,6 +30,19 @@ from lakehouse_platform.settings.cloud import (
     StorageClass,
 )
 from lakehouse_platform.settings.references import Reference, ReferenceBlock, reference_of
+from lakehouse_platform.settings.serving import (
+    Domo,
+    DomoBlock,
+    DomoInstance,
+    DuckDbBlock,
+    DuckDbWarehouse,
+    Folder,
+    FolderBlock,
+    Redshift,
+    RedshiftBlock,
+    Slack,
+    SlackBlock,
+)
 
 FOLDER = "resources"
 """Folder of a project with one file an environment."""
@@ -77,14 +90,6 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
-    """Where datasets are published."""
-
-    kind: str
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
 class Environment:
     """Everything that differs between a laptop, test and production."""
 
@@ -96,8 +101,12 @@ class Environment:
     lake: LakeSettings
     partitions: PartitionSettings
     connections: Mapping[str, Connection]
-    publish: Mapping[str, Destination]
-    """By name of the destination; `domo` is the only one."""
+    domo: Folder | Domo | None = None
+    """Where datasets are published; None: nowhere."""
+    warehouse: Redshift | DuckDbWarehouse | None = None
+    """None: nothing is loaded."""
+    slack: Slack | None = None
+    """None: incidents are only logged."""
     demo: str | None = None
     """`module:function` of the instance that opens the business which `lakehouse demo` plays."""
     aws: Aws | None = None
@@ -196,17 +205,10 @@ class ConnectionBlock(Closed):
     time_zone: Zone
 
 
-class DestinationBlock(Closed):
-    """Where datasets are published."""
-
-    kind: Literal["folder"]
-    path: Text
-
-
 class PublishBlock(Closed):
     """The destinations."""
 
-    domo: DestinationBlock | None = None
+    domo: Annotated[FolderBlock | DomoBlock, Field(discriminator="kind")] | None = None
 
 
 class EnvironmentFile(Closed):
@@ -216,6 +218,8 @@ class EnvironmentFile(Closed):
     partitions: PartitionsBlock
     connections: dict[Name, ConnectionBlock]
     publish: PublishBlock = PublishBlock()
+    warehouse: Annotated[RedshiftBlock | DuckDbBlock, Field(discriminator="kind")] | None = None
+    slack: SlackBlock | None = None
     demo: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] | None = None
     """`module:function` that opens the business which `lakehouse demo` plays."""
     aws: AwsBlock | None = None
@@ -227,6 +231,9 @@ class EnvironmentFile(Closed):
     @model_validator(mode="after")
     def _on_aws(self) -> EnvironmentFile:
         on_s3 = self.lake.root.startswith("s3://")
+        redshift = isinstance(self.warehouse, RedshiftBlock)
+        if redshift and not on_s3:
+            raise ValueError("Redshift's COPY cannot see a folder of this machine: lake.root must be on S3.")
         needing = [n for n in ("catalog", "athena", "landing") if getattr(self, n)] + (["a lake on S3"] if on_s3 else [])
         if needing and self.aws is None:
             raise ValueError(f"{', '.join(needing)}: the environment must say which region. Add `aws: {{region: …}}`.")
@@ -246,16 +253,47 @@ def _environment(read: EnvironmentFile, node: Node, file: Path, project: Path) -
         name: Connection(name, block.kind, reference(block.uri, "connections", name, "uri"), block.time_zone)
         for name, block in read.connections.items()
     }
-    domo, block = read.publish.domo, read.aws
+    block = read.aws
     endpoint = reference(block.endpoint, "aws", "endpoint") if block is not None and block.endpoint is not None else None
     aws = Aws(block.region, endpoint) if block is not None else None
     return Environment(
         name=file.stem, path=file, project=project, lake=_lake(read.lake, aws, project),
         partitions=PartitionSettings(read.partitions.start, read.partitions.time_zone), connections=connections,
-        publish={"domo": Destination(domo.kind, project / domo.path)} if domo is not None else {}, demo=read.demo,
+        domo=_domo(read.publish.domo, reference, project), warehouse=_warehouse(read.warehouse, reference, project),
+        slack=_slack(read.slack, reference), demo=read.demo,
         aws=aws, catalog=read.catalog, athena=read.athena, compute=read.compute,
         landing=reference(read.landing.queue, "landing", "queue") if read.landing is not None else None,
     )  # fmt: skip
+
+
+class _Refers(Protocol):
+    def __call__(self, block: ReferenceBlock, *path: str) -> Reference: ...
+
+
+def _domo(block: FolderBlock | DomoBlock | None, reference: _Refers, project: Path) -> Folder | Domo | None:
+    if block is None or isinstance(block, FolderBlock):
+        return Folder(project / block.path) if block is not None else None
+    at = ("publish", "domo")
+    inside, where = block.instance, (*at, "instance")
+    instance = DomoInstance(reference(inside.url, *where, "url"), reference(inside.token, *where, "token")) if inside is not None else None
+    api = reference(block.api, *at, "api") if block.api is not None else None
+    client, secret = reference(block.client_id, *at, "client_id"), reference(block.client_secret, *at, "client_secret")
+    return Domo(client, secret, api, instance, block.commit_minutes)
+
+
+def _warehouse(block: RedshiftBlock | DuckDbBlock | None, reference: _Refers, project: Path) -> Redshift | DuckDbWarehouse | None:
+    if block is None or isinstance(block, DuckDbBlock):
+        return DuckDbWarehouse(project / block.path) if block is not None else None
+    host, user, password = (reference(getattr(block, name), "warehouse", name) for name in ("host", "user", "password"))
+    port = reference(block.port_from, "warehouse", "port_from") if block.port_from is not None else block.port
+    return Redshift(host, port, block.database, user, password, block.copy_role, block.manifests, block.workgroup, block.cluster, block.tls)
+
+
+def _slack(block: SlackBlock | None, reference: _Refers) -> Slack | None:
+    if block is None:
+        return None
+    api = reference(block.api, "slack", "api") if block.api is not None else None
+    return Slack(reference(block.token, "slack", "token"), block.channels, api, block.mentions, block.digest_at, block.repeat_minutes)
 
 
 def _lake(block: LakeBlock, aws: Aws | None, project: Path) -> LakeSettings:

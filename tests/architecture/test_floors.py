@@ -85,7 +85,7 @@ def test_a_forbidden_import_is_found_in_every_form(copy: Path, unit: str, name: 
 def test_a_planted_import_turns_the_check_of_the_whole_house_red(copy: Path) -> None:
     with planted(copy, "zones", "def late() -> None:\n    import polars\n"):
         found = broken_imports(copy, sources(copy, LIBRARY, *INSTANCE))
-    who = "aws, catalog, compute, engines, lake, sources, warehouse"
+    who = "aws, catalog, compute, domo, engines, lake, slack, sources, warehouse"
     assert found == [f"{LIBRARY}/zones/inner/planted.py:3: zones imports polars: that is for {who}"]
 
 

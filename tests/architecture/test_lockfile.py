@@ -23,7 +23,8 @@ def groups() -> dict[str, list[str]]:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project = declared["project"]
     extras = project["optional-dependencies"]
-    found = {"core": project["dependencies"], **{n: extras[n] for n in ("local", "spark", "aws", "job", "redshift", "domo", "slack")}, **declared["dependency-groups"]}
+    used = {name: extras[name] for name in ("local", "spark", "aws", "job", "redshift", "domo", "slack")}
+    found = {"core": project["dependencies"], **used, **declared["dependency-groups"]}
     return {name: [line for line in lines if isinstance(line, str)] for name, lines in cast(dict[str, list[object]], found).items()}
 
 

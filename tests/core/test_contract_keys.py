@@ -30,12 +30,12 @@ from lakehouse_platform.contracts.contract import (
     Landing,
     Metric,
     OnFailure,
-    Publication,
     Rule,
     ScanBudget,
     SnapshotGuard,
     SourceTable,
 )
+from lakehouse_platform.contracts.serving import Publication
 from lakehouse_platform.naming import Zone
 from tests.core.contract_cases import COLUMNS, HEADING, SNAPSHOT, contract, document, lakehouse, messages, rule, write
 

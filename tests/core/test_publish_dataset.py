@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from lakehouse_platform import faults
-from lakehouse_platform.contracts.contract import Column, Contract, Publication
+from lakehouse_platform.contracts.contract import Column, Contract
+from lakehouse_platform.contracts.serving import Publication
 from lakehouse_platform.contracts.types import parse_type
 from lakehouse_platform.errors import UnknownName
 from lakehouse_platform.publish.dataset import dataset_spec, publish_dataset

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse_platform.errors import SettingsError, UnknownName
-from lakehouse_platform.settings import Reference, SettingsErrors, environment_names, load_environment
+from lakehouse_platform.settings import Folder, Reference, SettingsErrors, environment_names, load_environment
 
 LOCAL = """\
 lake: {root: .lakehouse/lake}
@@ -37,13 +37,13 @@ def test_environment_holds_the_bindings(tmp_path: Path) -> None:
     assert local.lake.root == str(tmp_path / ".lakehouse/lake")
     assert (local.partitions.start, local.partitions.time_zone) == (dt.date(2026, 11, 1), "America/New_York")
     assert (local.connection("crm").kind, local.connection("crm").time_zone) == ("postgresql", "Europe/Berlin")
-    assert local.publish["domo"].path == tmp_path / ".lakehouse/domo"
+    assert local.domo == Folder(tmp_path / ".lakehouse/domo")
 
 
 def test_lake_may_be_a_uri_and_publish_may_be_left_out(tmp_path: Path) -> None:
     text = LOCAL.replace(".lakehouse/lake", "'s3://bucket/lake/'").split("publish")[0] + "aws: {region: eu-central-1}\n"
     local = load_environment(project(tmp_path, text), "local")
-    assert (local.lake.root, local.publish) == ("s3://bucket/lake", {})
+    assert (local.lake.root, local.domo) == ("s3://bucket/lake", None)
 
 
 def test_nothing_is_resolved_at_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

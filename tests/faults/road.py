@@ -20,7 +20,8 @@ import duckdb
 import polars as pl
 
 from lakehouse_platform import faults
-from lakehouse_platform.contracts.contract import Capture, CaptureSpec, Column, Contract, Publication, SnapshotGuard
+from lakehouse_platform.contracts.contract import Capture, CaptureSpec, Column, Contract, SnapshotGuard
+from lakehouse_platform.contracts.serving import Publication
 from lakehouse_platform.contracts.types import parse_type
 from lakehouse_platform.engines.base import Engine
 from lakehouse_platform.engines.polars import PolarsEngine
