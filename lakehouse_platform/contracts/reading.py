@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.contracts.document import read_document
-from lakehouse_platform.contracts.merge import merge
+from lakehouse_platform.contracts.merge import block, merge
 from lakehouse_platform.contracts.nodes import Node
 from lakehouse_platform.contracts.problems import ContractErrors, Findings, Problem
-from lakehouse_platform.errors import ContractError
+from lakehouse_platform.errors import ContractError, did_you_mean
 from lakehouse_platform.naming import check_name
 
 DEFAULTS = "_defaults.yaml"
@@ -52,15 +52,30 @@ def check_documents(documents: Iterable[Document], problems: Iterable[Problem]) 
     """The contracts of merged documents, and what is wrong with them beside the problems that are known already."""
     from lakehouse_platform.contracts.assembly import assemble
 
-    contracts, found = [], set(problems)
+    documents = list(documents)
+    contracts: list[Contract] = []
+    found = set(problems)
     ids: dict[str, Path] = {}
     for document in documents:
         findings = Findings(partial=document.partial)
         contract = assemble(document.merged, document.file, findings)
         _check_id(document, ids, findings)
-        found |= set(findings.found)
         contracts += [contract] if contract is not None and not findings.found else []
+        found |= set(findings.found)
+    found |= set(_unknown_marts(contracts, documents))
     return tuple(sorted(contracts, key=lambda c: c.name)), tuple(sorted(found))
+
+
+def _unknown_marts(contracts: Iterable[Contract], documents: Iterable[Document]) -> Iterator[Problem]:
+    """A dataset waits for marts that there are, and not for its own."""
+    nodes = {document.name: document.merged for document in documents}
+    publishing = [contract for contract in contracts if contract.publication is not None]
+    for contract in publishing:
+        known = [other.name for other in contracts if other.model is not None and other.name != contract.name]
+        for name in contract.publication.waits_for if contract.publication is not None else ():
+            if name not in known:
+                at = (block(nodes[contract.name]) or nodes[contract.name]).find(("domo", "waits_for"))
+                yield Problem(at.file, at.place, f'"{name}" is no other mart. {did_you_mean(name, known, noun="marts")}')
 
 
 def read_documents(folder: Path) -> tuple[list[Document], list[Problem]]:

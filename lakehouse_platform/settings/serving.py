@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from lakehouse_platform.contracts.strict import Closed
 from lakehouse_platform.settings.cloud import Count, ObjectUri, Text
 from lakehouse_platform.settings.references import Reference, ReferenceBlock
 
-Severity = Literal["high", "medium", "low"]
+
+
+def _time_of_day(value: str) -> str:
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError(f'"{value}" is not a time of day. Write it as 08:00.')
+    return value
 
 
 class FolderBlock(Closed):
@@ -92,7 +98,7 @@ class SlackBlock(Closed):
     """Channel ids by `domain`, `domain/severity` or `severity`; `default` for all others."""
     mentions: dict[Text, Text] = Field(default={})
     """Slack's id of an owner (`team:name` or an address): U… of a user, S… of a user group."""
-    digest_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:00"
+    digest_at: Annotated[str, AfterValidator(_time_of_day)] = "08:00"
     """When low severities are told, in the business's time zone."""
     repeat_minutes: Count = 30
     """How soon an incident that goes on is told again in its thread; the pause doubles each time."""

@@ -11,13 +11,16 @@ from lakehouse_platform.contracts import load
 from lakehouse_platform.contracts.block import (
     AthenaBlock,
     CaptureBlock,
+    CertificationBlock,
     DomoBlock,
     FilesBlock,
     GuardBlock,
     LakehouseBlock,
     LogBlock,
+    RowAccessBlock,
     SourceBlock,
     StepsBlock,
+    WarehouseBlock,
     ZonesBlock,
 )
 from lakehouse_platform.contracts.contract import (
@@ -193,18 +196,22 @@ def test_compute_that_cannot_be_is_told(tmp_path: Path, block: str, message: str
 def test_no_key_of_the_block_is_without_a_test() -> None:
     known = {model.__name__: sorted(model.model_fields) for model in (
         LakehouseBlock, SourceBlock, CaptureBlock, LogBlock, GuardBlock, StepsBlock, DomoBlock, AthenaBlock, ZonesBlock,
-        FilesBlock,
+        FilesBlock, RowAccessBlock, WarehouseBlock, CertificationBlock,
     )}  # fmt: skip
     assert known == {
         "ZonesBlock": ["hds", "ods"],
-        "LakehouseBlock": ["athena", "capture", "compute", "domo", "drift", "history", "model", "source", "steps"],
+        "LakehouseBlock": [
+            "athena", "capture", "certification", "compute", "domo", "drift", "history", "model", "source", "steps", "warehouse"],
         "SourceBlock": ["connection", "landing", "table"],
         "FilesBlock": ["delimiter", "format", "pattern", "time_zone"],
         "CaptureBlock": ["column", "delete_values", "deletes", "effective_at", "guard", "log", "mode", "operation"],
         "LogBlock": ["changed_at", "delete_values", "operation", "position", "table"],
         "GuardBlock": ["max_shrink", "min_rows"],
         "StepsBlock": ["extract", "standardise"],
-        "DomoBlock": ["dataset", "description", "tags"],
+        "DomoBlock": ["dataflow", "dataset", "description", "owner", "partition_by", "row_access", "tags", "update", "waits_for"],
+        "RowAccessBlock": ["column", "groups", "name", "users", "values"],
+        "WarehouseBlock": ["dist_key", "distribution", "encodings", "sort_key", "zones"],
+        "CertificationBlock": ["green_runs"],
         "AthenaBlock": ["query", "scan_budget_mb"],
     }
 
