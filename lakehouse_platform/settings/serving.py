@@ -15,7 +15,6 @@ from lakehouse_platform.settings.cloud import Count, ObjectUri, Text
 from lakehouse_platform.settings.references import Reference, ReferenceBlock
 
 
-
 def _time_of_day(value: str) -> str:
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
         raise ValueError(f'"{value}" is not a time of day. Write it as 08:00.')
