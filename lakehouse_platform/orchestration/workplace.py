@@ -19,6 +19,7 @@ from lakehouse_platform.orchestration.backfill import BackfillResult, backfill
 from lakehouse_platform.orchestration.definitions import build_definitions, partitions_of
 from lakehouse_platform.orchestration.instance import open_instance
 from lakehouse_platform.orchestration.materialize import Progress, RunResult, materialize, partitions_between, select
+from lakehouse_platform.orchestration.ticks import Tick, sensors_of, tick
 
 DEFINITIONS = "definitions.py"
 Watcher = Callable[[Progress], None]
@@ -69,6 +70,15 @@ class Workplace:
         """A backfill of the assets for the days."""
         return backfill(self.definitions, self.instance, self._keys(assets), days, single_run=single_run, reverse=reverse,
                         progress=progress, title=title)
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Names of the sensors that `tick` takes."""
+        return sensors_of(self.definitions)
+
+    def tick(self, sensor: str) -> Tick:
+        """Evaluate a sensor once, as the daemon would. Raises UnknownName."""
+        return tick(self.definitions, self.instance, sensor)
 
     def checks(self) -> Checks:
         """How every check came out when it last ran."""
