@@ -42,7 +42,9 @@ class Fault:
     status: int = 503
     code: str = "SlowDown"
     delay: float = 0.0
-    """Seconds, of DELAY."""
+    """Seconds, of DELAY; of a service's Retry-After, where it refuses with 429."""
+    skip: int = 0
+    """Calls that it lets pass before the first that it meets."""
 
 
 @dataclass(slots=True)
@@ -50,11 +52,16 @@ class _Planned:
     fault: Fault
     until: float
     met: int = 0
+    passed: int = 0
 
     def meets(self, call: Call) -> bool:
         fault = self.fault
         used_up = fault.times is not None and self.met >= fault.times
-        return not used_up and time.monotonic() < self.until and call.matches(fault.service, fault.operation, fault.key)
+        fits = not used_up and time.monotonic() < self.until and call.matches(fault.service, fault.operation, fault.key)
+        if fits and self.passed < fault.skip:
+            self.passed += 1
+            return False
+        return fits
 
 
 @dataclass

@@ -21,9 +21,10 @@ from tests.standins.calls import Call
 from tests.standins.child import announce, child
 from tests.standins.emr_serverless import EmrServerless
 from tests.standins.faults import Effect, Fault
-from tests.standins.front import CONTROL, Front
+from tests.standins.front import Front
 from tests.standins.glue_jobs import GlueJobs
 from tests.standins.image import CREDENTIALS, REGION, Image
+from tests.standins.listener import CONTROL
 from tests.standins.runs import Cluster, Pace, Phase
 
 if TYPE_CHECKING:
