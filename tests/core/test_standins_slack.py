@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 from slack_sdk.web.client import WebClient
 
-from tests.standins.slack.server import API_VARIABLE, TOKEN_VARIABLE, SlackStandIn, slack_process, slack_stand_in
+from tests.standins.slack.server import API_VARIABLE, TOKEN_VARIABLE, SlackStandIn, ask_slack, slack_process, slack_stand_in
 from tests.standins.slack.workspace import Rate
 
 HERE = "C0DEFAULT"
@@ -29,7 +29,7 @@ def client(slack: SlackStandIn) -> WebClient:
 
 
 def client_of(slack: SlackStandIn, token: str | None = None) -> WebClient:
-    return WebClient(token or slack.token, base_url=slack.address, retry_handlers=[])
+    return WebClient(token or slack.token, base_url=slack.api, retry_handlers=[])
 
 
 def error_of(call: Callable[[], object]) -> str:
@@ -153,4 +153,6 @@ def test_it_runs_in_a_process_of_its_own() -> None:
     with slack_process() as variables:
         client = WebClient(variables[TOKEN_VARIABLE], base_url=variables[API_VARIABLE])
         assert client.auth_test()["bot_id"]
-        client.chat_postMessage(channel=HERE, text="t")
+        ts = client.chat_postMessage(channel=HERE, text="broken")["ts"]
+        ask_slack(variables[API_VARIABLE], "react", channel=HERE, ts=ts, emoji="eyes", user="U0ANA")
+        assert ask_slack(variables[API_VARIABLE], "transcript", channel=HERE).endswith("  broken\n  :eyes: 1 (U0ANA)\n")

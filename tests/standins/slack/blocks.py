@@ -20,9 +20,10 @@ Faulty = Iterator[tuple[str, str]]
 class SlackError(Exception):
     """An answer `ok: false`."""
 
-    def __init__(self, error: str, messages: Sequence[str] = ()) -> None:
+    def __init__(self, error: str, messages: Sequence[str] = (), **details: Any) -> None:
         super().__init__(error)
-        self.error, self.messages = error, list(messages)
+        self.error = error
+        self.details = details | ({"response_metadata": {"messages": list(messages)}} if messages else {})
 
 
 def check_message(text: object, blocks: object, metadata: object) -> None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import socket
-import struct
 import sys
-import threading
-import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import IO, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.standins.calls import Call
+from tests.standins.answers import Answer
+from tests.standins.calls import CONTROL_PATH, Call
 from tests.standins.child import announce, child
-from tests.standins.faults import Answered, Effect, Fault, FaultPlan, RequestLog
+from tests.standins.faults import Effect, Fault
+from tests.standins.listener import CONTROL, Conversation, Listener
 from tests.standins.slack.blocks import SlackError
 from tests.standins.slack.transcript import transcript
 from tests.standins.slack.workspace import Rate, Workspace
@@ -29,24 +27,27 @@ CHANNELS = {"C0DEFAULT": "data-incidents", "C0FINANCE": "finance-data", "C0DIGES
 """Channels of a stand-in that is told of no others."""
 
 
-class SlackStandIn(ThreadingHTTPServer):
-    """Listens on the loopback interface."""
-
-    daemon_threads = True
+class SlackStandIn(Listener):
+    """A workspace behind Slack's Web API."""
 
     def __init__(self, workspace: Workspace) -> None:
-        super().__init__(("127.0.0.1", 0), _Conversation)
-        self.workspace, self.faults, self.log = workspace, FaultPlan(), RequestLog()
+        super().__init__(SlackConversation)
+        self.workspace = workspace
 
     @property
-    def address(self) -> str:
+    def api(self) -> str:
         """Base URL for slack_sdk."""
-        return f"http://127.0.0.1:{self.server_port}/api/"
+        return f"{self.address}/api/"
 
     @property
     def token(self) -> str:
         """The bot's."""
         return self.workspace.token
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that lead here."""
+        return {API_VARIABLE: self.api, TOKEN_VARIABLE: self.token}
 
     def transcript(self, channel: str) -> str:
         """A channel as a person reads it."""
@@ -73,89 +74,65 @@ class SlackStandIn(ThreadingHTTPServer):
         """Calls so far that fit."""
         return self.log.count(SERVICE, method, channel, status)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is none of the server's business."""
 
+class SlackConversation(Conversation):
+    """One client of Slack."""
 
-class _Conversation(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
     server: SlackStandIn
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
-        """Say nothing; the request log has it."""
-
-    def do_POST(self) -> None:
-        """Answer one request, with the fault that is planned for it."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    def recognise(self) -> Call:
+        """The method and its channel, which stands in the body: that is taken here, once."""
         address = urlsplit(self.path)
-        if address.path.startswith("/_standins/"):
-            return self._controlled(address.path.removeprefix("/_standins/"), body)
-        given = self._arguments(address.query, body)
-        call = Call(SERVICE, address.path.removeprefix("/api/"), self.command, str(given.get("channel") or ""))
-        fault = self.server.faults.meeting(call)
-        if fault is not None and fault.effect is Effect.REFUSE:
-            return self._refuse(call, fault)
-        if fault is not None and fault.effect is Effect.RESET:
-            return self._hang_up(call, reset=True)
-        if fault is not None and fault.effect is Effect.LOSE:
-            return self._give(call, 200, {"ok": True, "channel": call.key, "ts": "0.0"})
-        answer = self._answer(call, given)
-        if fault is not None and fault.effect is Effect.DROP:
-            return self._hang_up(call, reset=False)
-        time.sleep(fault.delay if fault is not None else 0)
-        return self._give(call, *answer)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        del self.headers["Content-Length"]
+        if address.path.startswith(CONTROL_PATH):
+            self.given: dict[str, Any] = json.loads(body or b"{}")
+            return Call(CONTROL, address.path.removeprefix(CONTROL_PATH), self.command, address.path)
+        # The real one reads JSON for methods that write a message, and forms for all of them.
+        is_json = "application/json" in self.headers.get("Content-Type", "")
+        self.given = json.loads(body or b"{}") if is_json else dict(parse_qsl(address.query) + parse_qsl(body.decode()))
+        return Call(SERVICE, address.path.removeprefix("/api/"), self.command, str(self.given.get("channel", "")))
 
-    do_GET = do_POST  # noqa: N815 - so http.server calls it
-
-    def _arguments(self, query: str, body: bytes) -> Mapping[str, Any]:
-        if "application/json" in self.headers.get("Content-Type", ""):
-            return dict(json.loads(body or b"{}"))
-        # Slack reads arguments of a JSON body only for methods that take one; these are sent as a form.
-        return dict(parse_qsl(query)) | dict(parse_qsl(body.decode()))
-
-    def _answer(self, call: Call, given: Mapping[str, Any]) -> tuple[int, Mapping[str, Any], Mapping[str, str]]:
-        workspace = self.server.workspace
-        bearer = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-        if call.operation == "chat.postMessage" and workspace.rate is not None and (wait := workspace.rate.wait(call.key)):
-            return 429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(wait)}
-        try:
-            return 200, {"ok": True, **workspace.call(call.operation, bearer, given)}, {}
-        except SlackError as error:
-            said = {"response_metadata": {"messages": error.messages}} if error.messages else {}
-            return 200, {"ok": False, "error": error.error, **said}, {}
-
-    def _refuse(self, call: Call, fault: Fault) -> None:
+    def refusal(self, call: Call, fault: Fault) -> Answer:
+        """An error that was planned."""
         headers = {"Retry-After": str(int(fault.delay) or RETRY_AFTER)} if fault.status == 429 else {}
-        self._give(call, fault.status, {"ok": False, "error": fault.code}, headers)
+        return _json({"ok": False, "error": fault.code}, fault.status, headers)
 
-    def _controlled(self, verb: str, body: bytes) -> None:
-        asked = json.loads(body or b"{}")
-        does: Mapping[str, Callable[[], object]] = {
-            "transcript": lambda: self.server.transcript(asked["channel"]),
-            "react": lambda: self.server.workspace.react(**asked),
-            "parents": lambda: [m.ts for m in self.server.workspace.parents(asked["channel"])],
-            "plan": lambda: self.server.faults.add(Fault(**asked | {"effect": Effect(asked["effect"])})),
+    def unkept(self, call: Call, body: IO[bytes]) -> Answer:
+        """As if it were done."""
+        return _json({"ok": True, "channel": call.key, "ts": "0.000000"})
+
+    def answer(self, call: Call, body: IO[bytes]) -> Answer:
+        """What Slack says."""
+        if call.service == CONTROL:
+            return _json({"result": self._verbs()[call.operation]()})
+        workspace = self.server.workspace
+        if call.operation == "chat.postMessage" and workspace.rate is not None and (wait := workspace.rate.wait(call.key)):
+            return _json({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": str(wait)})
+        bearer = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        try:
+            return _json({"ok": True, **workspace.call(call.operation, bearer, self.given)})
+        except SlackError as error:
+            return _json({"ok": False, "error": error.error, **error.details})
+
+    def _verbs(self) -> Mapping[str, Callable[[], object]]:
+        """What a test asks of a stand-in in another process."""
+        workspace, given = self.server.workspace, self.given
+        return {
+            "transcript": lambda: self.server.transcript(given["channel"]),
+            "parents": lambda: [message.ts for message in workspace.parents(given["channel"])],
+            "react": lambda: workspace.react(**given),
+            "unreact": lambda: workspace.unreact(**given),
+            "add_channel": lambda: workspace.add_channel(given["channel"], given["name"]).id,
+            "count": lambda: self.server.log.count(SERVICE, given["method"], "*", None),
+            "plan": lambda: self.server.faults.add(Fault(**{"service": SERVICE, **given, "effect": Effect(given["effect"])})),
+            "clear": self.server.faults.clear,
         }
-        self._write(200, {"result": does[verb]()}, {})
 
-    def _give(self, call: Call, status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
-        self.server.log.entries.append(Answered(call, status))
-        self._write(status, content, headers or {})
 
-    def _write(self, status: int, content: Mapping[str, Any], headers: Mapping[str, str]) -> None:
-        body = json.dumps(content).encode()
-        self.send_response_only(status)
-        for name, value in {"Content-Type": "application/json; charset=utf-8", **headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _hang_up(self, call: Call, *, reset: bool) -> None:
-        self.server.log.entries.append(Answered(call, 0))
-        if reset:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-        self.close_connection = True
+def _json(content: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    said = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
+    return Answer(status, tuple(said.items()), json.dumps(content).encode())
 
 
 @contextmanager
@@ -164,15 +141,8 @@ def slack_stand_in(channels: Mapping[str, str] = CHANNELS, *, rate: Rate | None 
     workspace = Workspace(rate=rate)
     for channel, name in channels.items():
         workspace.add_channel(channel, name)
-    server = SlackStandIn(workspace)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with SlackStandIn(workspace).listening() as running:
+        yield running
 
 
 @contextmanager
@@ -180,6 +150,13 @@ def slack_process() -> Iterator[dict[str, str]]:
     """The same in a process of its own; gives the variables that lead there."""
     with child("tests.standins.slack.server") as port:
         yield {API_VARIABLE: f"http://127.0.0.1:{port}/api/", TOKEN_VARIABLE: Workspace().token}
+
+
+def ask_slack(api: str, verb: str, **given: Any) -> Any:
+    """Ask a stand-in in another process: `transcript`, `parents`, `react`, `unreact`, `add_channel`, `count`, `plan`, `clear`."""
+    address = f"{api.removesuffix('/api/')}{CONTROL_PATH}{verb}"
+    with urllib.request.urlopen(urllib.request.Request(address, json.dumps(given).encode(), method="POST"), timeout=60) as answer:
+        return json.load(answer)["result"]
 
 
 def serve() -> None:

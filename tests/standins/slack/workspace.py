@@ -138,7 +138,7 @@ class Workspace:
             raise SlackError("unknown_method")
         scope, does = _METHODS[method]
         if scope and scope not in self.scopes:
-            raise SlackError("missing_scope", [f"needed: {scope}"])
+            raise SlackError("missing_scope", needed=scope, provided=",".join(sorted(self.scopes)))
         with self.lock:
             return does(self, given)
 
