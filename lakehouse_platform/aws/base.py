@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_redshift_data import RedshiftDataAPIServiceClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
@@ -34,7 +35,7 @@ ONCE = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}
 LOST = (NoConnection, HTTPClientError)
 """Errors that leave open whether the service did what it was asked."""
 PASSING = frozenset({
-    "ConcurrentModificationException", "ConcurrentRunsExceededException", "ConflictException", "CrawlerRunningException",
+    "ActiveSessionsExceededException", "ActiveStatementsExceededException", "ConcurrentModificationException", "ConcurrentRunsExceededException", "ConflictException", "CrawlerRunningException",
     "CrawlerStoppingException", "InternalFailure", "InternalServerException", "InternalServiceException", "LimitExceededException",
     "OperationTimeoutException", "RequestTimeout", "ResourceNotReadyException", "ResourceNumberLimitExceededException",
     "ServiceUnavailable", "ServiceUnavailableException", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException",
@@ -114,6 +115,11 @@ class Account:
     def emr_serverless(self) -> EMRServerlessClient:
         """Spark jobs."""
         return self._session.client("emr-serverless", endpoint_url=self.aws.address, config=CONFIG)
+
+    @cached_property
+    def redshift_data(self) -> RedshiftDataAPIServiceClient:
+        """Redshift's statements, without a connection."""
+        return self._session.client("redshift-data", endpoint_url=self.aws.address, config=CONFIG)
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:

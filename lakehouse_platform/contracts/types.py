@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from lakehouse_platform.errors import ContractError, did_you_mean
@@ -50,6 +50,8 @@ class PhysicalType:
     lake: LakeType
     naive: bool = False
     """A wall-clock time without zone: becomes an instant by the connection's time zone."""
+    length: int | None = field(default=None, compare=False)
+    """Characters at most of a text, bytes of a binary; None where the type does not say. The lake keeps any length."""
 
 
 def _plain(kind: Kind) -> Callable[[tuple[int, ...]], LakeType]:
@@ -93,6 +95,7 @@ ALIASES = {
     "time without time zone": "time", "dec": "decimal",
 }
 NAIVE = frozenset({"datetime", "smalldatetime", "datetime2", "timestamp"})
+SIZED = frozenset({"char", "nchar", "varchar", "nvarchar", "binary", "varbinary"})
 
 _SHAPE = re.compile(r"^\s*([a-z0-9_ ]+?)\s*(?:\(\s*(max|\d+(?:\s*,\s*\d+)*)\s*\))?\s*((?:with|without) time zone)?\s*$")
 
@@ -110,4 +113,5 @@ def parse_type(text: str) -> PhysicalType:
     if name not in VOCABULARY:
         raise ContractError(f'unknown column type "{text}". {did_you_mean(name, [*VOCABULARY, *ALIASES], noun="types")}')
     arguments = () if match[2] in (None, "max") else tuple(int(n) for n in match[2].split(","))
-    return PhysicalType(name, VOCABULARY[name](arguments), naive=name in NAIVE)
+    length = arguments[0] if arguments and name in SIZED else None
+    return PhysicalType(name, VOCABULARY[name](arguments), naive=name in NAIVE, length=length)
