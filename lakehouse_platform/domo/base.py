@@ -33,6 +33,10 @@ class DomoUnknown(DomoRefused):
     """Domo does not have what was asked for."""
 
 
+class DomoUnauthorised(DomoRefused):
+    """Domo does not know the credentials (any more)."""
+
+
 class DomoUnavailable(TransientError):
     """Domo is busy or broken, however often it was asked."""
 
@@ -175,7 +179,8 @@ def _checked(what: str, response: requests.Response, *, repeatable: bool) -> req
     if status == 404:
         raise DomoUnknown(f"{text}. Look whether it was deleted in Domo.")
     if status in (401, 403):
-        raise DomoRefused(f"{text}. Look whether the client or the developer token is still valid and has the right scopes.")
+        kind = DomoUnauthorised if status == 401 else DomoRefused
+        raise kind(f"{text}. Look whether the client or the developer token is still valid and has the right scopes.")
     if status == BUSY:
         raise DomoUnavailable(f"{text}. Domo takes no more calls for now; try again later.")
     if status >= 500:
