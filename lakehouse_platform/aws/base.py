@@ -35,7 +35,8 @@ ONCE = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}
 LOST = (NoConnection, HTTPClientError)
 """Errors that leave open whether the service did what it was asked."""
 PASSING = frozenset({
-    "ActiveSessionsExceededException", "ActiveStatementsExceededException", "ConcurrentModificationException", "ConcurrentRunsExceededException", "ConflictException", "CrawlerRunningException",
+    "ActiveSessionsExceededException", "ActiveStatementsExceededException",
+    "ConcurrentModificationException", "ConcurrentRunsExceededException", "ConflictException", "CrawlerRunningException",
     "CrawlerStoppingException", "InternalFailure", "InternalServerException", "InternalServiceException", "LimitExceededException",
     "OperationTimeoutException", "RequestTimeout", "ResourceNotReadyException", "ResourceNumberLimitExceededException",
     "ServiceUnavailable", "ServiceUnavailableException", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException",
