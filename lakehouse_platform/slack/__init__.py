@@ -1,0 +1,1 @@
+"""Slack's Web API, as far as telling people needs it: messages, threads, reactions."""
