@@ -14,7 +14,7 @@ from tests.core.small_lake import MARTS, PROJECT
 
 FOLDER = PROJECT / "assets/marts"
 WORDS = {
-    Kind.INT64: "bigint", Kind.STRING: "varchar", Kind.BOOLEAN: "boolean", Kind.DATE: "date", Kind.FLOAT64: "double",
+    Kind.INT64: "bigint", Kind.STRING: "varchar", Kind.BOOLEAN: "boolean", Kind.DATE: "date", Kind.FLOAT64: "double precision",
     Kind.TIMESTAMP: "timestamp with time zone",
 }
 
@@ -66,6 +66,11 @@ def test_every_control_total_is_described_and_names_its_mart() -> None:
 
 def test_model_lies_in_the_folder_of_its_domain() -> None:
     assert {(file.parent.name, file.stem) for file in FOLDER.glob("models/*/*.sql")} == {(c.domain, c.model) for c in MARTS}
+
+
+def test_every_mart_has_a_view_for_reports() -> None:
+    views = {(file.parent.name, file.stem, file.read_text().strip()) for file in FOLDER.glob("models/reporting/*/*.sql")}
+    assert views == {(c.domain, f"reporting_{c.model}", f"{{{{ reporting_view('{c.model}') }}}}") for c in MARTS}
 
 
 def test_sources_say_where_they_lie() -> None:

@@ -7,10 +7,13 @@ with newest as (
 ),
 
 last_rates as (
-    select currency_code, cast(max_by(rate, rate_date) as decimal(18, 9)) as rate
-    from {{ source('ods_finance', 'fx_rate') }}
-    where rate_date <= coalesce((select max(as_of_date) from newest), date '9999-12-30') and currency_code <> 'XTS'
-    group by currency_code
+    select currency_code, cast(rate as decimal(18, 9)) as rate
+    from (
+        select currency_code, rate, row_number() over (partition by currency_code order by rate_date desc) as back
+        from {{ source('ods_finance', 'fx_rate') }}
+        where rate_date <= coalesce((select max(as_of_date) from newest), date '9999-12-30') and currency_code <> 'XTS'
+    ) as rates
+    where back = 1
 ),
 
 limits as (

@@ -1,25 +1,30 @@
 -- By day, the open and paid invoices of ODS are in the KPI, converted anew from ODS alone. Invoices without a rate are counted
 -- and add nothing; customers that are not in the CRM are the KPI's region "unknown".
-with expected as (
+with invoices as (
+    select currency_code, invoice_date, amount from {{ source('ods_finance', 'invoice') }} where status in ('open', 'paid')
+),
+
+-- Rates up to each day on which something was invoiced, the newest first.
+rates as (
     select
-        cast(invoice.invoice_date as varchar) as bucket,
+        asked.currency_code,
+        asked.invoice_date,
+        fx.rate,
+        row_number() over (partition by asked.currency_code, asked.invoice_date order by fx.rate_date desc) as back
+    from (select distinct currency_code, invoice_date from invoices) as asked
+    inner join {{ source('ods_finance', 'fx_rate') }} as fx
+        on asked.currency_code = fx.currency_code and fx.rate_date <= asked.invoice_date
+),
+
+expected as (
+    select
+        cast(invoices.invoice_date as varchar) as bucket,
         count(*) as invoices,
-        sum(
-            coalesce(
-                round(
-                    invoice.amount * (
-                        select cast(max_by(fx.rate, fx.rate_date) as decimal(18, 9))
-                        from {{ source('ods_finance', 'fx_rate') }} as fx
-                        where fx.currency_code = invoice.currency_code and fx.rate_date <= invoice.invoice_date
-                    ),
-                    4
-                ),
-                0
-            )
-        ) as revenue_usd
-    from {{ source('ods_finance', 'invoice') }} as invoice
-    where invoice.status in ('open', 'paid')
-    group by invoice.invoice_date
+        sum(coalesce(round(invoices.amount * cast(rates.rate as decimal(18, 9)), 4), 0)) as revenue_usd
+    from invoices
+    left join rates
+        on invoices.currency_code = rates.currency_code and invoices.invoice_date = rates.invoice_date and rates.back = 1
+    group by invoices.invoice_date
 ),
 
 accounted as (

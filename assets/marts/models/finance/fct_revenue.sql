@@ -1,3 +1,6 @@
+{{ served(key=['invoice_id']) }}
+{{ config(post_hook="{{ delete_gone(source('ods_finance', 'invoice'), {'invoice_id': 'invoice_id'}) }}") }}
+
 with invoices as (
     select * from {{ source('ods_finance', 'invoice') }}
 ),
@@ -23,24 +26,30 @@ looks as (
         on billing.customer_id = customers.customer_id
         and customers.effective_from < {{ midnight(next_day('invoices.invoice_date')) }}
         and (customers.effective_to is null or customers.effective_to > {{ midnight('invoices.invoice_date') }})
+),
+
+revenue as (
+    select
+        invoices.invoice_id,
+        invoices.invoice_no,
+        invoices.invoice_date,
+        invoices.customer_no,
+        billing.customer_id,
+        looks.segment,
+        coalesce(looks.region, 'unknown') as region,
+        invoices.status,
+        invoices.currency_code,
+        invoices.amount,
+        cast(rates.rate as decimal(18, 9)) as fx_rate,
+        cast(round(invoices.amount * cast(rates.rate as decimal(18, 9)), 4) as decimal(19, 4)) as amount_usd
+    from invoices
+    left join billing on invoices.customer_no = billing.customer_no
+    left join looks on invoices.invoice_id = looks.invoice_id and looks.back = 1
+    left join rates
+        on invoices.currency_code = rates.currency_code
+        and {{ holds_on('rates', 'invoices.invoice_date') }}
 )
 
-select
-    invoices.invoice_id,
-    invoices.invoice_no,
-    invoices.invoice_date,
-    invoices.customer_no,
-    billing.customer_id,
-    looks.segment,
-    coalesce(looks.region, 'unknown') as region,
-    invoices.status,
-    invoices.currency_code,
-    invoices.amount,
-    cast(rates.rate as decimal(18, 9)) as fx_rate,
-    cast(round(invoices.amount * cast(rates.rate as decimal(18, 9)), 4) as decimal(19, 4)) as amount_usd
-from invoices
-left join billing on invoices.customer_no = billing.customer_no
-left join looks on invoices.invoice_id = looks.invoice_id and looks.back = 1
-left join rates
-    on invoices.currency_code = rates.currency_code
-    and {{ holds_on('rates', 'invoices.invoice_date') }}
+select revenue.*
+from revenue
+{{ unlike_held('revenue', ['invoice_id']) }}

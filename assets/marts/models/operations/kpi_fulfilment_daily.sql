@@ -1,3 +1,5 @@
+{{ served() }}
+
 with shipments as (
     select
         {{ business_day('shipped_at') }} as ship_date,

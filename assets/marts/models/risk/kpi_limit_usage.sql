@@ -1,3 +1,5 @@
+{{ served() }}
+
 with newest as (
     select max(as_of_date) as as_of_date from {{ source('ods_risk', 'exposure') }}
 ),

@@ -14,9 +14,12 @@ where not coalesce({{ expression }}, true)
 {% test periods_do_not_overlap(model, key, since, until) %}
 select *
 from (
-    select {{ key }}, {{ since }}, lag({{ until }}) over periods as ended, lag({{ since }}) over periods as began
+    select
+        {{ key }},
+        {{ since }},
+        lag({{ until }}) over (partition by {{ key }} order by {{ since }}) as ended,
+        lag({{ since }}) over (partition by {{ key }} order by {{ since }}) as began
     from {{ model }}
-    window periods as (partition by {{ key }} order by {{ since }})
 ) as neighbours
 where began is not null and (ended is null or ended > {{ since }})
 {% endtest %}

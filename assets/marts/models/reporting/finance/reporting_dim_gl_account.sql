@@ -1,0 +1,1 @@
+{{ reporting_view('dim_gl_account') }}

@@ -1,0 +1,1 @@
+{{ reporting_view('fct_revenue') }}

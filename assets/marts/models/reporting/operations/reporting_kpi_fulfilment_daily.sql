@@ -1,0 +1,1 @@
+{{ reporting_view('kpi_fulfilment_daily') }}
