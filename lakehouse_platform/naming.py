@@ -65,6 +65,16 @@ def cost_path() -> str:
     return f"{INTERNAL}/cost/jobs"
 
 
+def evidence_path() -> str:
+    """Path of the table of evidence for certificates."""
+    return f"{INTERNAL}/certification/evidence"
+
+
+def dataset_asset_key(domain: str, title: str) -> list[str]:
+    """Asset key of a dataset: `domo/<domain>/<title in small letters>`."""
+    return asset_key("domo", domain, re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_"))
+
+
 def catalog_database(prefix: str, domain: str) -> str:
     """Glue database of a domain."""
     return f"{prefix}_{domain}"
