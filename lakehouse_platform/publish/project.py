@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lakehouse_platform.errors import TerminalError
+from lakehouse_platform.settings import Redshift, Reference
+from lakehouse_platform.settings.references import surroundings
 
 PASSED = frozenset({"success", "pass", "warn"})
 TAIL = 20
@@ -40,6 +42,10 @@ class MartProject:
     """The environment's file, which says how a lake on S3 is reached; a lake in a folder needs none."""
     target_folder: Path | None = None
     """Where dbt leaves its manifest and results; `target` in the project unless given."""
+    warehouse: Redshift | None = None
+    """Where the target `redshift` builds; its login is told to dbt's process alone, in variables of its environment."""
+    layouts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """What the warehouse asks for beside each model's query (`macros/warehouse.sql`)."""
 
     @property
     def profiles_folder(self) -> Path:
@@ -62,8 +68,10 @@ class MartProject:
         return self.output_folder / "manifest.json"
 
     @cached_property
-    def variables(self) -> dict[str, str]:
-        """What the project's `--vars` must be: the same for every call, or dbt parses everything anew."""
+    def variables(self) -> dict[str, object]:
+        """What the project's `--vars` must be: the same for every call, or dbt parses everything anew. None is a secret."""
+        if self.warehouse is not None:
+            return {"time_zone": self.time_zone, "layouts": self.layouts}
         lake = self.lake if "://" in self.lake else str(Path(self.lake).resolve())
         reached = {"environment": str(self.environment.resolve())} if self.environment is not None else {}
         return {"lake": lake, "scratch": str(self.scratch.resolve()), "time_zone": self.time_zone, **reached}
@@ -77,11 +85,15 @@ class MartProject:
         self._call("parse")
         return self.manifest
 
-    def build(self, *select: str) -> Build:
-        """Build and test the models that `select` names, all unless it names any. Failed models and tests are in the result."""
+    def build(self, *select: str, anew: bool = False) -> Build:
+        """Build and test the models that `select` names, all unless it names any. Failed models and tests are in the result.
+
+        Incremental models are built from nothing where `anew` is asked for.
+        """
         results = self.output_folder / "run_results.json"
         results.unlink(missing_ok=True)
-        output = self._call("build", *(("--select", *select) if select else ()), check=False)
+        words = [*(("--select", *select) if select else ()), *(("--full-refresh",) if anew else ())]
+        output = self._call("build", *words, check=False)
         if not results.exists():
             raise BuildFailed(f"{self.folder}: dbt build ended without results:\n{output}")
         return read_build(results, self.manifest)
@@ -92,11 +104,24 @@ class MartProject:
                   "--log-path": self.output_folder / "logs", "--target": self.target}
         options = [str(part) for option, value in places.items() for part in (option, value)]
         words = [str(self.executable), "--no-use-colors", *self.arguments(command, *rest), *options]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=self.folder)
+        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=self.folder, env=self._surroundings())
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-TAIL:])
         if check and done.returncode != 0:
             raise BuildFailed(f"{self.folder}: dbt {command} failed:\n{tail}")
         return tail
+
+    def _surroundings(self) -> dict[str, str] | None:
+        """The environment of dbt's process; None is this process's own."""
+        return surroundings(login_of(self.warehouse)) if self.warehouse is not None else None
+
+
+def login_of(warehouse: Redshift) -> dict[str, str]:
+    """The environment variables that the profile's target `redshift` reads. Raises SettingsError for what is not to be had."""
+    port = warehouse.port.resolve() if isinstance(warehouse.port, Reference) else str(warehouse.port)
+    return {
+        "REDSHIFT_HOST": warehouse.host.resolve(), "REDSHIFT_PORT": port, "REDSHIFT_DATABASE": warehouse.database,
+        "REDSHIFT_USER": warehouse.user.resolve(), "REDSHIFT_SSLMODE": "verify-full" if warehouse.tls else "disable",
+        "DBT_ENV_SECRET_REDSHIFT_PASSWORD": warehouse.password.resolve()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,6 +57,11 @@ class Reference:
 
     def _error(self, message: str) -> SettingsError:
         return SettingsError(f"{self.place}: {message}")
+
+
+def surroundings(added: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with `added`, for a process that is started."""
+    return {**os.environ, **added}
 
 
 def load_function(project: Path, target: str, place: str) -> Callable[..., object]:

@@ -1,7 +1,7 @@
 {# What Redshift asks for beside a query: layout, changes instead of rebuilds, views for reports, and who may read.
 
-The platform says it in the variable `layouts`, by model: `types`, `encodings`, `dist`, `sort`, `readers` and `writers`, as the
-contracts have it. Other targets ask for nothing.
+The platform says it in the variable `layouts`, by model: `types`, `encodings`, `dist`, `sort` and `readers`, as the contracts have
+it. Other targets ask for nothing.
 #}
 {% macro layout_of(name) %}{{ return(var('layouts', {}).get(name, {})) }}{% endmacro %}
 
@@ -19,18 +19,11 @@ contracts have it. Other targets ask for nothing.
     {% endif %}
 {% endmacro %}
 
+{# All of a contract's roles read; builds write, and nobody else. #}
 {% macro granted(layout) %}
-    {% set writers = layout.get('writers', []) %}
-    {% set grants = {'select': layout.get('readers', []) + writers, 'insert': writers, 'update': writers, 'delete': writers} %}
-    {% set named = {} %}
-    {% for privilege, roles in grants.items() %}{% do named.update({privilege: prefixed(roles)}) %}{% endfor %}
-    {{ return(named) }}
-{% endmacro %}
-
-{% macro prefixed(roles) %}
-    {% set named = [] %}
-    {% for role in roles %}{% do named.append('role:' ~ role) %}{% endfor %}
-    {{ return(named) }}
+    {% set roles = [] %}
+    {% for role in layout.get('readers', []) %}{% do roles.append('role:' ~ role) %}{% endfor %}
+    {{ return({'select': roles}) }}
 {% endmacro %}
 
 {# Columns of a table as the contract has them: `varchar` alone would be 256 bytes. #}
@@ -116,7 +109,7 @@ where not exists (
 
 {# A view that reports are made of. It is bound when it is queried, so that its mart can be built anew beneath it. #}
 {% macro reporting_view(mart) %}
-{{ config(grants={'select': prefixed(layout_of(mart).get('readers', []))}) }}
+{{ config(grants=granted(layout_of(mart))) }}
 {% set relation = ref(mart) %}
 {% set columns = graph.nodes['model.' ~ model.package_name ~ '.' ~ mart].columns if execute else {'*': none} %}
 select {{ columns | join(', ') }} from {{ relation }}
@@ -132,8 +125,7 @@ select {{ columns | join(', ') }} from {{ relation }}
         {% set held = run_query('select role_name from svv_roles').columns[0].values() | list %}
         {% for role in roles_of_contracts() if role not in held %}create role {{ role }};{% endfor %}
         {% for node in graph.nodes.values() if node.resource_type == 'model' and node.unique_id in selected_resources %}
-            {% set layout = layout_of(node.name.removeprefix('reporting_')) %}
-            {% for role in layout.get('readers', []) + layout.get('writers', []) %}
+            {% for role in layout_of(node.name.removeprefix('reporting_')).get('readers', []) %}
                 grant usage on schema {{ adapter.quote(node.schema) }} to role {{ role }};
             {% endfor %}
         {% endfor %}
@@ -142,6 +134,6 @@ select {{ columns | join(', ') }} from {{ relation }}
 
 {% macro roles_of_contracts() %}
     {% set roles = [] %}
-    {% for layout in var('layouts', {}).values() %}{% do roles.extend(layout.get('readers', []) + layout.get('writers', [])) %}{% endfor %}
+    {% for layout in var('layouts', {}).values() %}{% do roles.extend(layout.get('readers', [])) %}{% endfor %}
     {{ return(roles | unique | sort) }}
 {% endmacro %}
