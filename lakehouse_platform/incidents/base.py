@@ -91,7 +91,7 @@ class Observation:
     halting: bool = False
     """A failed check kept the day from being committed."""
     trouble: Trouble | None = None
-    """What a failed check means; without it, `halted` or `warned`."""
+    """What it means where the check fails (said of a passing one too); without it, `halted` or `warned`."""
     run: str = ""
     step: str = ""
     error: str = ""
@@ -152,6 +152,8 @@ class Told:
     """How often it was told that it goes on."""
     repeat_at: dt.datetime | None = None
     """Before then it is not told again that it goes on."""
+    openings: int = 1
+    """How often it was told that it has begun."""
     recoveries: int = 0
     """How often it was told that it is over; more than one where it flaps."""
 
@@ -169,6 +171,9 @@ class Incident:
     severity: Severity
     """The worst it has been."""
     opened: dt.datetime
+    """When the first of its problems began."""
+    noticed: dt.datetime
+    """When the engine first saw it; later than `opened` where events were read late."""
     stage: Stage = Stage.OPEN
     title: str = ""
     """Root asset, or `source/<connection>` where a source fails several tables."""
@@ -209,9 +214,16 @@ class Intent:
     """A message that is about to be sent, or was sent and its answer lost."""
 
     key: str
+    channel: str
     at: dt.datetime
-    then: Told | None
-    """What is true of the incident once the message is there; its `ts` is not known yet where the message is a parent."""
+    thread: str | None = None
+    """Parent whose thread it goes to."""
+    incident: str = ""
+    """Id; empty for a digest."""
+    then: Told | None = None
+    """What is true of the incident once the message is there; without a `ts` where the message is the parent."""
+    day: dt.date | None = None
+    """Of a digest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,180 @@
+"""What each kind of trouble is in words: what broke, what it means, and what to do next. Plain text; `messages` dresses it for Slack."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from zoneinfo import ZoneInfo
+
+from lakehouse_platform.incidents.base import Incident, Problem, Trouble
+from lakehouse_platform.incidents.cause import SOURCE
+from lakehouse_platform.incidents.fold import JOB
+
+SENSOR = "sensor/"
+DATASETS = "domo"
+_ZONES = {"raw": "Raw", "ods": "ODS", "hds": "HDS", "curated": "mart", "warehouse": "warehouse", "source": "source"}
+_MOST_DAYS = 5
+_LONGEST_REASON = 300
+
+
+def name_of(asset: str) -> str:
+    """An asset as people call it: `finance.invoice (ODS)`, `dataset finance.revenue`."""
+    for prefix, noun in ((SOURCE, "source"), (JOB, "job"), (SENSOR, "sensor")):
+        if asset.startswith(prefix):
+            return f"{noun} {asset.removeprefix(prefix)}"
+    zone, _, table = asset.partition("/")
+    called = table.replace("/", ".")
+    if zone == DATASETS:
+        return f"dataset {called}"
+    return f"{called} ({_ZONES.get(zone, zone)})" if table else asset
+
+
+def table_of(asset: str) -> str:
+    """`domain.table`, as the command line takes it."""
+    return asset.partition("/")[2].replace("/", ".")
+
+
+def headline(incident: Incident) -> str:
+    """What is wrong in one line, by the root."""
+    root, subject = incident.root_problem, name_of(incident.title or incident.root_problem.asset)
+    if incident.title.startswith(SOURCE):
+        failed = {p.asset for p in incident.problems if p.check is None and p.error == root.error}
+        return f"Source {incident.title.removeprefix(SOURCE)}: {len(failed)} tables failed"
+    return f"{subject[:1].upper()}{subject[1:]} {_predicate(root)}" if subject.startswith(("dataset ", "job ", "sensor ")) else (
+        f"{subject} {_predicate(root)}")
+
+
+_PREDICATES = {
+    Trouble.HALTED: "is halted",
+    Trouble.FAILED: "failed",
+    Trouble.LATE: "is late",
+    Trouble.DRIFT: "has left its contract",
+    Trouble.CERTIFICATE: "lost its certificate",
+    Trouble.GAP: "has a gap at its source",
+    Trouble.MALFORMED: "got files that cannot be read",
+    Trouble.HEARTBEAT: "has stopped",
+}
+
+
+def _predicate(problem: Problem) -> str:
+    return _PREDICATES.get(problem.trouble, f"broke {problem.check}")
+
+
+def days_of(problems: Iterable[Problem]) -> list[str]:
+    """Business days of problems, in order."""
+    return sorted({p.partition for p in problems if p.partition is not None})
+
+
+def listed(names: Sequence[str], most: int = _MOST_DAYS) -> str:
+    """`a, b and 3 more`."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
+def what(problem: Problem, days: Sequence[str]) -> str:
+    """What happened at an asset, in a sentence or two; figures, and never values of rows."""
+    when = f" for {listed(days)}" if days else ""
+    said = _WHAT.get(problem.trouble, _of_check)(problem).rstrip(".")
+    reason = reason_of(problem)
+    return f"{said}{when}{': ' if reason else ''}{reason}".rstrip(".") + "."
+
+
+def reason_of(problem: Problem) -> str:
+    """The first line of what the observation said, cut where it is long."""
+    line = problem.text.strip().partition("\n")[0].strip()
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON - 1]}…"
+
+
+def _of_check(problem: Problem) -> str:
+    failed, evaluated = problem.figures.get("failed"), problem.figures.get("evaluated")
+    rows = f", {failed:,} of {evaluated:,} rows broke it" if isinstance(failed, int) and isinstance(evaluated, int) and failed else ""
+    return f"Check {problem.check} failed{rows}"
+
+
+def _of_failure(problem: Problem) -> str:
+    return f"The run failed with {problem.error}" if problem.error else "The run failed"
+
+
+def _of_lateness(problem: Problem) -> str:
+    old, promised = problem.figures.get("hours_old"), problem.figures.get("hours_promised")
+    if isinstance(old, int) and isinstance(promised, int):
+        return f"Its data is {old:,} hours old, {promised:,} are promised: the promise is missed by {max(old - promised, 0):,} hours"
+    return "Its data is older than promised"
+
+
+def _of_files(problem: Problem) -> str:
+    refused = problem.figures.get("files_refused")
+    return f"{refused:,} files could not be taken in" if isinstance(refused, int) and refused != 1 else "A file could not be taken in"
+
+
+_WHAT: dict[Trouble, Callable[[Problem], str]] = {
+    Trouble.FAILED: _of_failure,
+    Trouble.LATE: _of_lateness,
+    Trouble.DRIFT: lambda _: "The source's schema is not the contract's",
+    Trouble.CERTIFICATE: lambda _: "Its certificate does not hold any more",
+    Trouble.GAP: lambda _: "The source no longer holds changes that were not read yet",
+    Trouble.MALFORMED: _of_files,
+    Trouble.HEARTBEAT: lambda _: "It has not run for too long",
+}
+
+_MEANS = {
+    Trouble.HALTED: "Nothing of the day was committed; what is downstream keeps what it had.",
+    Trouble.FAILED: "The day is missing; what is downstream keeps what it had.",
+    Trouble.LATE: "What readers see is right, but older than they were promised.",
+    Trouble.DRIFT: "The rows are in; what the contract does not declare is parked in Raw, and nothing is lost.",
+    Trouble.CERTIFICATE: "The badge was taken away: nobody vouches for these figures until it is active again.",
+    Trouble.GAP: "Changes may be missing for good; only a new full image closes the gap.",
+    Trouble.MALFORMED: "The rows of these files are missing until they are delivered again.",
+    Trouble.WARNED: "The rows that broke it are reported or held back; the rest of the day is in.",
+    Trouble.HEARTBEAT: "Nothing starts by itself, and no other incident is noticed.",
+}
+
+
+def means(problem: Problem) -> str:
+    """What it means for readers."""
+    if problem.halting:
+        return _MEANS[Trouble.HALTED]
+    return _MEANS[problem.trouble]
+
+
+def next_steps(problem: Problem, days: Sequence[str]) -> list[str]:
+    """Commands and requests, in the order in which they help."""
+    table, again = table_of(problem.asset), _again(problem.asset, days)
+    if problem.trouble is Trouble.HEARTBEAT:
+        return ["See that the Dagster daemon runs, and that the sensor is switched on."]
+    if problem.asset.startswith((JOB, SOURCE)) or not table:
+        return ["Read the run's log."]
+    steps = {
+        Trouble.HALTED: [f"`lakehouse quarantine {table}`", *again],
+        Trouble.WARNED: [f"`lakehouse quarantine {table}`"],
+        Trouble.LATE: [f"`lakehouse status {table}`"],
+        Trouble.DRIFT: [f"`lakehouse explain {table}`", "declare what is new in the contract", *(again or [f"`lakehouse replay {table}`"])],
+        Trouble.CERTIFICATE: [f"`lakehouse certify status {table}`"],
+        Trouble.GAP: [f"`lakehouse status {table}`", *again],
+        Trouble.MALFORMED: ["have the sender deliver the files again", *again],
+    }
+    return steps.get(problem.trouble, again)
+
+
+def _again(asset: str, days: Sequence[str]) -> list[str]:
+    if not days:
+        return [f"`lakehouse materialize '{asset}'`"]
+    if len(days) == 1:
+        return [f"`lakehouse materialize '{asset}' --partition {days[0]}`"]
+    return [f"`lakehouse backfill '{asset}' --from {days[0]} --to {days[-1]}`"]
+
+
+def moment(at: dt.datetime, zone: ZoneInfo) -> str:
+    """An instant in the business's time zone: `Fri 20 Nov 2026, 06:12 (Europe/Berlin)`."""
+    return f"{at.astimezone(zone):%a %d %b %Y, %H:%M} ({zone.key})"
+
+
+def duration(span: dt.timedelta) -> str:
+    """`2 days 4 h`, `3 h 12 min`, `5 min`, `less than a minute`."""
+    minutes = int(span.total_seconds()) // 60
+    if minutes < 1:
+        return "less than a minute"
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [f"{days} day{'s' * (days > 1)}" if days else "", f"{hours} h" if hours else "", f"{rest} min" if rest and not days else ""]
+    return " ".join(filter(None, parts))
