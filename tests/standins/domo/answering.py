@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -35,6 +36,10 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
 
+    def header(self, name: str) -> str:
+        """A header, empty where there is none."""
+        return next((value for given, value in self.headers.items() if given.lower() == name.lower()), "")
+
     def json(self) -> Any:
         """The body. Raises Refusal."""
         try:
@@ -53,8 +58,9 @@ class Request:
 class Routes:
     """Paths with names in braces, and who answers them."""
 
-    def __init__(self) -> None:
-        self._routes: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = []
+    def __init__(self, *others: Routes) -> None:
+        """With the routes of all others."""
+        self._routes: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = [found for other in others for found in other._routes]
 
     def __call__(self, method: str, path: str) -> Callable[[F], F]:
         """Have a function answer: it is given whose account it is, the request, and what stands in the braces."""
@@ -80,6 +86,11 @@ class Routes:
 def said(content: object, status: int = 200) -> Answer:
     """Content as JSON."""
     return Answer(status, JSON, json.dumps(content, default=_plain).encode())
+
+
+def instant(seconds: float) -> str:
+    """As Domo writes it."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def done() -> Answer:

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 from tests.standins.answers import Answer
-from tests.standins.domo.answering import Refusal, Request, Routes, done, said
-from tests.standins.domo.public import instant
+from tests.standins.domo.answering import Refusal, Request, Routes, done, instant, said
 from tests.standins.domo.rows import Unfit, unpacked
 from tests.standins.domo.state import Account, Dataflow, Dataset, Upload
 
@@ -20,7 +19,7 @@ route = Routes()
 
 def authorise(request: Request) -> None:
     """Look for the developer token. Raises Refusal."""
-    if request.headers.get(HEADER) != DEVELOPER_TOKEN:
+    if request.header(HEADER) != DEVELOPER_TOKEN:
         raise Refusal(401, "Unauthorized")
 
 
@@ -69,7 +68,7 @@ def _upload_part(account: Account, request: Request, dataset_id: str, upload_id:
     if not part.isdigit():
         raise Refusal(400, "A part's id is a number.")
     try:
-        upload.parts[int(part)] = unpacked(request.body, request.headers.get("Content-Encoding"))
+        upload.parts[int(part)] = unpacked(request.body, request.header("Content-Encoding"))
     except Unfit as error:
         raise Refusal(400, str(error)) from None
     upload.lost.discard(int(part))

@@ -23,7 +23,7 @@ FORMS = {
     "DECIMAL": r"^-?\d+(\.\d+)?$",
     "DOUBLE": r"^-?\d+(\.\d*)?([eE][+-]?\d+)?$",
     "DATE": r"^\d{4}-\d\d-\d\d$",
-    "DATETIME": r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?$",
+    "DATETIME": r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d{1,6})?)?$",
 }
 """How a value of a type is written; text is as it is."""
 Row = dict[str, Any]
@@ -41,7 +41,7 @@ class Column:
     type: str
 
 
-def unpacked(content: bytes, encoding: str | None) -> bytes:
+def unpacked(content: bytes, encoding: str) -> bytes:
     """A body without its content encoding. Raises Unfit."""
     if encoding != "gzip":
         return content

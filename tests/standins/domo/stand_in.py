@@ -9,21 +9,17 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import IO, Any, cast
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any, cast
 
-from tests.standins.answers import Answer
-from tests.standins.calls import CONTROL_PATH, Call
+from tests.standins.calls import CONTROL_PATH
 from tests.standins.child import announce, child
-from tests.standins.domo import instance, public
-from tests.standins.domo.answering import Refusal, Request, refused, said
+from tests.standins.domo.instance import DEVELOPER_TOKEN
 from tests.standins.domo.rows import Column, Row
+from tests.standins.domo.service import DomoListener
 from tests.standins.domo.state import COMMIT_SECONDS, Account, Commit, Dataflow, Dataset, State
+from tests.standins.domo.tokens import CLIENT, SECRET
 from tests.standins.faults import Answered, Effect, Fault
-from tests.standins.listener import CONTROL, Conversation, Listener
 
-PUBLIC, INSTANCE = "domo", "domo-instance"
-"""The interfaces, in faults and in the log; the operation is the HTTP method, and the key the path."""
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "EQUALS": lambda value, wanted: value == wanted,
     "CONTAINS": lambda value, wanted: wanted in value,
@@ -37,14 +33,25 @@ class DomoStandIn:
     """A Domo account, its service, and what goes wrong there."""
 
     def __init__(self, account: Account) -> None:
-        self.account, self._listener = account, DomoListener(self)
+        self._listener, self._pace = DomoListener(account), (account.commit_seconds, account.polls)
+        self._listener.scripted = self
         self._faults, self._log = self._listener.faults, self._listener.log
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables that lead there."""
-        port = self._listener.server_port
-        return _environment(port)
+        return _environment(self._listener.server_port)
+
+    @property
+    def account(self) -> Account:
+        """All that it holds."""
+        return self._listener.account
+
+    def renew(self) -> None:
+        """Begin with an account that nobody used; faults and calls are forgotten."""
+        self._listener.account = Account(*self._pace)
+        self._faults.clear()
+        self._log.entries.clear()
 
     # What goes wrong, and when.
 
@@ -244,75 +251,6 @@ def _passes(found: dict[str, Any], row: Row) -> bool:
     return bool(passes) is not bool(found["not"])
 
 
-class DomoListener(Listener):
-    """Serves both interfaces at one address."""
-
-    def __init__(self, stand_in: DomoStandIn) -> None:
-        super().__init__(DomoConversation)
-        self.stand_in = stand_in
-
-    def handle(self, request: Request) -> Answer:
-        """The answer of the interface that a path belongs to."""
-        account = self.stand_in.account
-        try:
-            with account.lock:
-                if request.path.startswith("/api/"):
-                    instance.authorise(request)
-                    return instance.route.answer(account, request)
-                public.authorise(account, request)
-                return public.route.answer(account, request)
-        except Refusal as refusal:
-            return refused(refusal)
-
-    def lose(self, path: str) -> Answer:
-        """Remember a part that was answered as if it were kept."""
-        account = self.stand_in.account
-        *_, above, _, part = path.split("/")
-        holders: list[Any] = [stream.executions for stream in account.streams.values()]
-        holders += [dataset.uploads for dataset in account.datasets.values()]
-        for holder in holders:
-            if int(above) in holder:
-                holder[int(above)].lost.add(int(part))
-        return said({"id": int(above), "currentState": State.ACTIVE})
-
-
-class DomoConversation(Conversation):
-    """One client of Domo."""
-
-    server: DomoListener
-
-    def recognise(self) -> Call:
-        """The interface by the path, the operation by the method."""
-        path = unquote(urlsplit(self.path).path)
-        if path.startswith(CONTROL_PATH):
-            return Call(CONTROL, path.removeprefix(CONTROL_PATH), self.command, path)
-        return Call(INSTANCE if path.startswith("/api/") else PUBLIC, self.command, self.command, path)
-
-    def refusal(self, call: Call, fault: Fault) -> Answer:
-        """The error in Domo's form."""
-        challenge = (("WWW-Authenticate", 'Bearer realm="domo"'),) if fault.status == 401 else ()
-        wait = (("Retry-After", str(int(fault.delay))),) if fault.delay else ()
-        return refused(Refusal(fault.status, "Refused on purpose; try again later.", challenge + wait))
-
-    def unkept(self, call: Call, body: IO[bytes]) -> Answer:
-        """The answer to a part."""
-        return self.server.lose(call.key)
-
-    def answer(self, call: Call, body: IO[bytes]) -> Answer:
-        """From the account, or from the one who scripts it."""
-        if call.service == CONTROL:
-            return self._controlled(call.operation, body.read())
-        address = urlsplit(self.path)
-        query = dict(parse_qsl(address.query, keep_blank_values=True))
-        return self.server.handle(Request(self.command, address.path, query, self.headers, body.read()))  # type: ignore[arg-type]  # a mapping in use
-
-    def _controlled(self, verb: str, body: bytes) -> Answer:
-        # Both ends are this test run's own processes on the loopback interface, so that pickled arguments are trusted.
-        given, named = pickle.loads(body)
-        found = getattr(self.server.stand_in, verb)
-        return Answer(200, (), pickle.dumps(found(*given, **named) if callable(found) else found))
-
-
 class RemoteStandIn:
     """Every verb of DomoStandIn, of one in another process."""
 
@@ -332,8 +270,8 @@ class RemoteStandIn:
 
 def _environment(port: int) -> dict[str, str]:
     return {
-        "LAKEHOUSE_DOMO_API": f"127.0.0.1:{port}", "LAKEHOUSE_DOMO_CLIENT": public.CLIENT, "LAKEHOUSE_DOMO_SECRET": public.SECRET,
-        "LAKEHOUSE_DOMO_INSTANCE": f"http://127.0.0.1:{port}", "LAKEHOUSE_DOMO_TOKEN": instance.DEVELOPER_TOKEN,
+        "LAKEHOUSE_DOMO_API": f"127.0.0.1:{port}", "LAKEHOUSE_DOMO_CLIENT": CLIENT, "LAKEHOUSE_DOMO_SECRET": SECRET,
+        "LAKEHOUSE_DOMO_INSTANCE": f"http://127.0.0.1:{port}", "LAKEHOUSE_DOMO_TOKEN": DEVELOPER_TOKEN,
     }  # fmt: skip
 
 
