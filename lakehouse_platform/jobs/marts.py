@@ -204,7 +204,7 @@ def _outcome(
     contract = mart.contract
     through = mart_complete_through(project, mart, marts)
     scans, fresh = scan_outcomes(project, contract), fresh_outcomes(contract, through)
-    checks = (*_test_checks(mart, build), *_audit_checks(contract, audit), *scans, *fresh)
+    checks = (*checks_of_tests(mart, build), *_audit_checks(contract, audit), *scans, *fresh)
     if published is None:
         return Outcome(checks, halted=f"{contract.name} was not published: {_why_not(contract, build, audit)}")
     figures: dict[str, Figure] = {
@@ -224,7 +224,8 @@ def masked(text: str) -> str:
     return re.sub(r"'[^']*'", "'***'", " ".join(text.split()))
 
 
-def _test_checks(mart: Mart, build: Build) -> tuple[CheckOutcome, ...]:
+def checks_of_tests(mart: Mart, build: Build) -> tuple[CheckOutcome, ...]:
+    """How a mart's tests came out; one that did not run has not passed."""
     ran: dict[str, Built] = {outcome.name: outcome for outcome in build.outcomes}
     return tuple(_test_check(test, ran.get(test.node)) for test in mart.tests)
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 from dagster._core.definitions.metadata import RawMetadataValue
 
-from lakehouse_platform.errors import TerminalError, TransientError
 from lakehouse_platform.jobs.lineage import mart_lineage
 from lakehouse_platform.jobs.marts import Mart, dataset_checks, run_dataset, run_marts
 from lakehouse_platform.jobs.project import Project
@@ -16,7 +15,7 @@ from lakehouse_platform.jobs.steps import Outcome
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.orchestration import describe
 from lakehouse_platform.orchestration.automation import FOLLOW
-from lakehouse_platform.orchestration.steps import Event, check_spec, evaluations, failure, retry, run_days
+from lakehouse_platform.orchestration.steps import Event, check_spec, report_at_once, run_days
 
 STEP = "curated"
 """Name of the step that builds marts, and of its pool: one file is built in at a time."""
@@ -51,36 +50,24 @@ def _mart_spec(project: Project, mart: Mart) -> dg.AssetSpec:
 
 
 def _run(context: dg.AssetExecutionContext, project: Project, marts: Sequence[Mart]) -> Iterator[Event]:
-    """Marts are built from all there is: once a run, whatever business days it is for. Then every check, then what was published."""
-    wanted = [mart for mart in marts if describe.key_of(Zone.CURATED, mart.contract) in context.selected_asset_keys]
-    days = sorted(context.partition_keys)
-    try:
-        outcomes = run_marts(project, marts, {mart.contract.name for mart in wanted})
-    except TransientError as error:
-        raise retry(context, error) from error
-    except TerminalError as error:
-        raise failure(dict.fromkeys(days, str(error))) from error
-    for mart in wanted:
-        key, outcome = describe.key_of(Zone.CURATED, mart.contract), outcomes[mart.contract.name]
-        if outcome.halted is None:
-            yield dg.MaterializeResult(asset_key=key, metadata=_metadata(project, mart, outcome, days))
-        yield from evaluations(context.instance, key, dict.fromkeys(days, outcome))
-        if outcome.halted is None:
-            checks = context.assets_def.check_specs_by_output_name
-            yield from (dg.Output(None, name) for name, spec in checks.items() if spec.asset_key == key)
-    halted = [str(outcome.halted) for outcome in outcomes.values() if outcome.halted is not None]
-    if halted:
-        raise dg.Failure("\n".join(halted), metadata={"partitions": ", ".join(days)}, allow_retries=False)
+    """Marts are built from all there is."""
+    by_key = {describe.key_of(Zone.CURATED, mart.contract): mart for mart in marts}
+    wanted = [key for key in by_key if key in context.selected_asset_keys]
+
+    def work() -> dict[dg.AssetKey, Outcome]:
+        outcomes = run_marts(project, marts, {by_key[key].contract.name for key in wanted})
+        return {key: outcomes[by_key[key].contract.name] for key in wanted}
+
+    yield from report_at_once(context, wanted, work, lambda key, outcome: _metadata(project, by_key[key], outcome))
 
 
-def _metadata(project: Project, mart: Mart, outcome: Outcome, days: Sequence[str]) -> dict[str, RawMetadataValue]:
+def _metadata(project: Project, mart: Mart, outcome: Outcome) -> dict[str, RawMetadataValue]:
     contracts = {(zone, contract.name): contract for zone, contract in mart.upstream}
     deps = {
         column: [dg.TableColumnDep(describe.key_of(zone, contracts[zone, table]), name) for zone, table, name in found]
         for column, found in mart_lineage(project, mart).items()
     }
-    metadata = describe.run_metadata(outcome, dg.TableColumnLineage(deps))
-    return metadata if len(days) == 1 else {**metadata, "built_once_for": f"{days[0]} to {days[-1]}"}
+    return describe.run_metadata(outcome, dg.TableColumnLineage(deps))
 
 
 def dataset_key(mart: Mart) -> dg.AssetKey:

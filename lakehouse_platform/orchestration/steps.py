@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+from dagster._core.definitions.metadata import RawMetadataValue
 
 from lakehouse_platform.errors import TerminalError, TransientError
 from lakehouse_platform.jobs.steps import CheckOutcome, CheckSpec, Outcome
@@ -66,6 +67,35 @@ def report(
     yield dg.MaterializeResult(asset_key=key)
     yield from evaluations(context.instance, key, tried.done)
     yield from (dg.Output(None, name) for name in context.assets_def.check_specs_by_output_name)
+
+
+def report_at_once(
+    context: dg.AssetExecutionContext, keys: Sequence[dg.AssetKey], work: Callable[[], Mapping[dg.AssetKey, Outcome]],
+    metadata: Callable[[dg.AssetKey, Outcome], dict[str, RawMetadataValue]],
+) -> Iterator[Event]:
+    """Do the `work` of several assets in one go, whatever business days the run is for: it is done once.
+
+    Of each asset first what was materialized, then every check. One that halted holds back no other.
+    """
+    days = sorted(context.partition_keys)
+    try:
+        outcomes = work()
+    except TransientError as error:
+        raise retry(context, error) from error
+    except TerminalError as error:
+        raise failure(dict.fromkeys(days, str(error))) from error
+    once = {} if len(days) == 1 else {"built_once_for": f"{days[0]} to {days[-1]}"}
+    for key in keys:
+        outcome = outcomes[key]
+        if outcome.halted is None:
+            yield dg.MaterializeResult(asset_key=key, metadata={**metadata(key, outcome), **once})
+        yield from evaluations(context.instance, key, dict.fromkeys(days, outcome))
+        if outcome.halted is None:
+            checks = context.assets_def.check_specs_by_output_name
+            yield from (dg.Output(None, name) for name, spec in checks.items() if spec.asset_key == key)
+    halted = [str(outcome.halted) for outcome in outcomes.values() if outcome.halted is not None]
+    if halted:
+        raise dg.Failure("\n".join(halted), metadata={"partitions": ", ".join(days)}, allow_retries=False)
 
 
 def attempt(step: Callable[[str], Outcome], days: Sequence[str]) -> Attempt:

@@ -115,25 +115,19 @@ where not exists (
 select {{ columns | join(', ') }} from {{ relation }}
 {% endmacro %}
 
-{# Roles of the contracts exist and get at the schemas; what they may read there, each table says. #}
+{# The contracts' roles get at the schemas; what they may read there, each table says. Roles are made where people are known. #}
 {% macro admit_roles() %}{{ return(adapter.dispatch('admit_roles')()) }}{% endmacro %}
 
 {% macro default__admit_roles() %}{% endmacro %}
 
 {% macro redshift__admit_roles() %}
     {% if execute %}
-        {% set held = run_query('select role_name from svv_roles').columns[0].values() | list %}
-        {% for role in roles_of_contracts() if role not in held %}create role {{ role }};{% endfor %}
+        {% set admissions = [] %}
         {% for node in graph.nodes.values() if node.resource_type == 'model' and node.unique_id in selected_resources %}
             {% for role in layout_of(node.name.removeprefix('reporting_')).get('readers', []) %}
-                grant usage on schema {{ adapter.quote(node.schema) }} to role {{ role }};
+                {% do admissions.append('grant usage on schema ' ~ adapter.quote(node.schema) ~ ' to role ' ~ role) %}
             {% endfor %}
         {% endfor %}
+        {{ return(admissions | unique | join(';\n')) }}
     {% endif %}
-{% endmacro %}
-
-{% macro roles_of_contracts() %}
-    {% set roles = [] %}
-    {% for layout in var('layouts', {}).values() %}{% do roles.extend(layout.get('readers', [])) %}{% endfor %}
-    {{ return(roles | unique | sort) }}
 {% endmacro %}
