@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lakehouse_platform.engines.base import Engine
     from lakehouse_platform.settings import CatalogBlock
     from lakehouse_platform.sources.landing import Files, Inbox
+    from lakehouse_platform.warehouse.base import Warehouse
 
 STATE = ".lakehouse"
 """Folder of a project for what it makes and nobody commits."""
@@ -100,6 +101,21 @@ class Project:
         if isinstance(bound, Folder):
             return FolderDestination(bound.path)
         raise NotImplementedError  # publish/domo.py
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """Where tables are loaded into. Raises SettingsError where the environment names no warehouse."""
+        from lakehouse_platform.warehouse.duckdb import DuckDbTables
+
+        bound = self.environment.warehouse
+        if bound is None:
+            raise SettingsError(f"{self.environment.path}: there is no warehouse to load. Add `warehouse: {{kind: duckdb, path: …}}`.")
+        if bound.kind == "duckdb":
+            return DuckDbTables(bound.path)
+        from lakehouse_platform.warehouse.redshift import RedshiftWarehouse
+
+        store = self.environment.lake.store
+        return RedshiftWarehouse(bound, self.account, kms_key=store.kms_key if store is not None else None)
 
     @property
     def contracts_folder(self) -> Path:
