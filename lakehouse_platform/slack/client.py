@@ -33,6 +33,9 @@ TRIES = 2
 POST = "chat.postMessage"
 """The one method here that does something twice when it is called twice."""
 
+Client = WebClient
+"""What calls Slack."""
+
 BUSY = frozenset({"message_limit_exceeded", "rate_limited", "ratelimited"})
 UNAVAILABLE = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"})
 ACCESS = frozenset({
