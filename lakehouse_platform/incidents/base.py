@@ -126,7 +126,9 @@ class Problem:
     step: str = ""
     error: str = ""
     text: str = ""
+    """First line of what was said."""
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    """Numbers only."""
     closed: dt.datetime | None = None
     """When it was over."""
     closed_by: int | None = None
@@ -144,8 +146,6 @@ class Told:
     """Of what the parent says."""
     members: tuple[str, ...] = ()
     """Keys of the problems that parent or thread have named."""
-    occurrences: int = 0
-    """Sum of the occurrences when last told."""
     replies: int = 0
     """Messages in the thread that are the engine's."""
     repeats: int = 0

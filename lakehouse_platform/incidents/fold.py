@@ -10,11 +10,13 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from lakehouse_platform.incidents.base import Kind, Observation, Problem, State, Trouble
+from lakehouse_platform.incidents.base import Figure, Kind, Observation, Problem, State, Trouble
 from lakehouse_platform.incidents.kinds import is_about_now, trouble_of
 
 LAG = 2_000
 """Storage ids by which an observation may come after a newer one: transactions of the log end in another order than they began."""
+LONGEST_REASON = 300
+"""Characters that are kept of what an observation said."""
 JOB = "job/"
 """Prefix of what stands for a run that concerns no asset that is known."""
 _NAMES = {Kind.FAILURE: "", Kind.FRESHNESS: "materialized in time", Kind.BEAT: "beats"}
@@ -144,8 +146,8 @@ def _opened(key: str, seen: Observation) -> Problem:
     return Problem(
         key=key, asset=seen.asset, partition=None if is_about_now(trouble, halting=seen.halting) else seen.partition,
         check=_NAMES.get(seen.kind, seen.check) or None, trouble=trouble, halting=seen.halting,
-        first=order, last=order, since=seen.at, seen=seen.at, run=seen.run, step=seen.step, error=seen.error, text=seen.text,
-        figures=dict(seen.figures))
+        first=order, last=order, since=seen.at, seen=seen.at, run=seen.run, step=seen.step, error=seen.error,
+        text=_reason(seen), figures=_numbers(seen))
 
 
 def _repeated(known: Problem, seen: Observation) -> Problem:
@@ -153,4 +155,14 @@ def _repeated(known: Problem, seen: Observation) -> Problem:
     again = bool(seen.run) and seen.run != known.run
     return replace(
         known, last=order_of(seen), seen=seen.at, occurrences=known.occurrences + again, run=seen.run or known.run,
-        halting=seen.halting, error=seen.error or known.error, text=seen.text or known.text, figures=dict(seen.figures) or known.figures)
+        halting=seen.halting, error=seen.error or known.error, text=_reason(seen) or known.text, figures=_numbers(seen) or known.figures)
+
+
+def _reason(seen: Observation) -> str:
+    """The first line, cut: the whole text is in the log."""
+    line = seen.text.strip().partition("\n")[0].strip()
+    return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON - 1]}…"
+
+
+def _numbers(seen: Observation) -> dict[str, Figure]:
+    return {name: value for name, value in seen.figures.items() if not isinstance(value, str)}

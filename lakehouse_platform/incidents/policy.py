@@ -57,8 +57,8 @@ class Policy:
 
     def pause(self, repeats: int) -> dt.timedelta:
         """How long it is quiet after the given number of repeats."""
-        doublings = min(repeats, 20)
-        return min(self.repeat * 2**doublings, self.longest_pause)
+        factor: int = 2 ** min(repeats, 20)
+        return min(self.repeat * factor, self.longest_pause)
 
     def slot(self, now: dt.datetime) -> dt.datetime:
         """The newest instant at which a digest is due, at or before now."""

@@ -14,7 +14,6 @@ SENSOR = "sensor/"
 DATASETS = "domo"
 _ZONES = {"raw": "Raw", "ods": "ODS", "hds": "HDS", "curated": "mart", "warehouse": "warehouse", "source": "source"}
 _MOST_DAYS = 5
-_LONGEST_REASON = 300
 
 
 def name_of(asset: str) -> str:
@@ -73,49 +72,50 @@ def listed(names: Sequence[str], most: int = _MOST_DAYS) -> str:
 
 
 def what(problem: Problem, days: Sequence[str]) -> str:
-    """What happened at an asset, in a sentence or two; figures, and never values of rows."""
+    """What happened at an asset, in a sentence; figures, and never values of rows."""
+    said, figures = _WHAT.get(problem.trouble, _of_check)(problem)
     when = f" for {listed(days)}" if days else ""
-    said = _WHAT.get(problem.trouble, _of_check)(problem).rstrip(".")
-    reason = reason_of(problem)
-    return f"{said}{when}{': ' if reason else ''}{reason}".rstrip(".") + "."
+    reasons = "; ".join(part.rstrip(".") for part in (figures, problem.text) if part)
+    return f"{said}{when}{': ' if reasons else ''}{reasons}."
 
 
-def reason_of(problem: Problem) -> str:
-    """The first line of what the observation said, cut where it is long."""
-    line = problem.text.strip().partition("\n")[0].strip()
-    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON - 1]}…"
+Words = tuple[str, str]
+"""What happened, and by which figures."""
 
 
-def _of_check(problem: Problem) -> str:
+def _of_check(problem: Problem) -> Words:
     failed, evaluated = problem.figures.get("failed"), problem.figures.get("evaluated")
-    rows = f", {failed:,} of {evaluated:,} rows broke it" if isinstance(failed, int) and isinstance(evaluated, int) and failed else ""
-    return f"Check {problem.check} failed{rows}"
+    is_counted = isinstance(failed, int) and isinstance(evaluated, int) and bool(failed)
+    return f"Check {problem.check} failed", f"{failed:,} of {evaluated:,} rows broke it" if is_counted else ""
 
 
-def _of_failure(problem: Problem) -> str:
-    return f"The run failed with {problem.error}" if problem.error else "The run failed"
+def _of_failure(problem: Problem) -> Words:
+    return f"The run failed with {problem.error}" if problem.error else "The run failed", ""
 
 
-def _of_lateness(problem: Problem) -> str:
+def _of_lateness(problem: Problem) -> Words:
     old, promised = problem.figures.get("hours_old"), problem.figures.get("hours_promised")
     if isinstance(old, int) and isinstance(promised, int):
-        return f"Its data is {old:,} hours old, {promised:,} are promised: the promise is missed by {max(old - promised, 0):,} hours"
-    return "Its data is older than promised"
+        missed = max(old - promised, 0)
+        return "Its data is too old", f"{old:,} hours, where {promised:,} are promised; the promise is missed by {missed:,} hours"
+    return "It was not materialized in time", ""
 
 
-def _of_files(problem: Problem) -> str:
-    refused = problem.figures.get("files_refused")
-    return f"{refused:,} files could not be taken in" if isinstance(refused, int) and refused != 1 else "A file could not be taken in"
+def _of_files(problem: Problem) -> Words:
+    refused, taken = problem.figures.get("files_refused"), problem.figures.get("files_taken")
+    if isinstance(refused, int) and isinstance(taken, int):
+        return "Files could not be taken in", f"{refused:,} refused, {taken:,} taken"
+    return "Files could not be taken in", ""
 
 
-_WHAT: dict[Trouble, Callable[[Problem], str]] = {
+_WHAT: dict[Trouble, Callable[[Problem], Words]] = {
     Trouble.FAILED: _of_failure,
     Trouble.LATE: _of_lateness,
-    Trouble.DRIFT: lambda _: "The source's schema is not the contract's",
-    Trouble.CERTIFICATE: lambda _: "Its certificate does not hold any more",
-    Trouble.GAP: lambda _: "The source no longer holds changes that were not read yet",
+    Trouble.DRIFT: lambda _: ("The source's schema is not the contract's", ""),
+    Trouble.CERTIFICATE: lambda _: ("Its certificate does not hold any more", ""),
+    Trouble.GAP: lambda _: ("The source no longer holds changes that were not read yet", ""),
     Trouble.MALFORMED: _of_files,
-    Trouble.HEARTBEAT: lambda _: "It has not run for too long",
+    Trouble.HEARTBEAT: lambda _: ("It has not run for too long", ""),
 }
 
 _MEANS = {

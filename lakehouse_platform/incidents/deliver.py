@@ -1,0 +1,178 @@
+"""Tells Slack what is due, one message at a time. What a crash or a lost answer leaves open is found again before anything is sent anew.
+
+Of a message the intent is saved before it is sent, and the result after. The key that it carries says whether an intended one is there.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from lakehouse_platform.errors import LakehouseError
+from lakehouse_platform.incidents import stages
+from lakehouse_platform.incidents.base import (
+    AccessRefused,
+    Channel,
+    ChannelBusy,
+    ChannelRefused,
+    ChannelUnavailable,
+    Incident,
+    Intent,
+    MessageGone,
+    Stage,
+    State,
+)
+from lakehouse_platform.incidents.memory import Memory
+from lakehouse_platform.incidents.plan import Act, Action
+
+SKEW = dt.timedelta(minutes=10)
+"""By which Slack's clock may be behind."""
+PAUSE = 30.0
+"""Seconds that a busy channel is left alone where it does not say how long."""
+BY_DELETION = "the deletion of its message"
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What became of the actions of a tick."""
+
+    done: list[Action] = field(default_factory=list)
+    due: list[Action] = field(default_factory=list)
+    """Not told yet; the next tick plans them again."""
+    failures: list[str] = field(default_factory=list)
+    """Why, one line each; of terminal ones somebody has to change something."""
+    closed: set[str] = field(default_factory=set)
+    """Channels that are left alone for the rest of the tick."""
+    unreachable: bool = False
+    """All of Slack is left alone for the rest of the tick."""
+
+    def may_try(self, channel: str, state: State, now: dt.datetime) -> bool:
+        """Whether a channel is to be talked to now."""
+        wait = state.waits.get(channel)
+        return not self.unreachable and channel not in self.closed and (wait is None or wait <= now)
+
+
+def deliver(memory: Memory, actions: Iterable[Action], channel: Channel, now: dt.datetime, delivery: Delivery | None = None) -> Delivery:
+    """Carry out the actions in their order. A channel that refuses or is busy does not keep the others from being told; a Slack that
+    does not answer ends the tick. Raises StateMoved where somebody else changed the incidents meanwhile.
+    """
+    delivery = delivery or Delivery()
+    held: set[str] = set()
+    for action in actions:
+        if action.incident not in held and delivery.may_try(action.channel, memory.state, now) and _tried(
+                memory, action, channel, now, delivery):
+            delivery.done.append(action)
+        else:
+            delivery.due.append(action)
+            held |= {action.incident} - {""}
+    return delivery
+
+
+def _tried(memory: Memory, action: Action, channel: Channel, now: dt.datetime, delivery: Delivery) -> bool:
+    try:
+        if action.act is Act.UPDATE and action.then is not None:
+            channel.update(action.channel, action.then.ts, action.message, action.incident)
+            memory.save(_told(memory.state, _intent(action, now), action.then.ts))
+        elif not _recalled(memory, memory.state.intents.get(action.key), channel):
+            _send(memory, action, channel, now)
+    except MessageGone:
+        memory.save(_gone(memory.state, action.incident, action.key))
+        return False
+    except (AccessRefused, ChannelBusy, ChannelRefused, ChannelUnavailable) as error:
+        _leave(memory, action.channel, error, now, delivery)
+        return False
+    return True
+
+
+def _send(memory: Memory, action: Action, channel: Channel, now: dt.datetime) -> None:
+    """Send a message that nothing is known of in Slack. The intent stays where it is unknown whether it arrived."""
+    intent, before = _intent(action, now), memory.state
+    memory.save(replace(before, intents={**before.intents, action.key: intent}))
+    try:
+        ts = (channel.post(action.channel, action.message, action.key) if action.thread is None
+              else channel.reply(action.channel, action.thread, action.message, action.key))
+    except (AccessRefused, ChannelBusy, ChannelRefused):
+        memory.save(before)
+        raise
+    memory.save(_told(memory.state, intent, ts))
+
+
+def _intent(action: Action, now: dt.datetime) -> Intent:
+    return Intent(action.key, action.channel, now, action.thread, action.incident, action.then, action.day)
+
+
+def recall(memory: Memory, channel: Channel, now: dt.datetime, delivery: Delivery) -> None:
+    """Find out what became of intended messages. Raises StateMoved."""
+    for intent in list(memory.state.intents.values()):
+        if delivery.may_try(intent.channel, memory.state, now):
+            try:
+                _recalled(memory, intent, channel)
+            except MessageGone:
+                memory.save(_gone(memory.state, intent.incident, intent.key))
+            except (AccessRefused, ChannelBusy, ChannelRefused, ChannelUnavailable) as error:
+                _leave(memory, intent.channel, error, now, delivery)
+
+
+def _recalled(memory: Memory, intent: Intent | None, channel: Channel) -> bool:
+    """Whether an intended message is in Slack; either way it is no intent any longer."""
+    if intent is None:
+        return False
+    ts = channel.find(intent.channel, intent.key, since=intent.at - SKEW, thread=intent.thread)
+    memory.save(_told(memory.state, intent, ts) if ts is not None else _without(memory.state, intent.key))
+    return ts is not None
+
+
+def look(memory: Memory, channel: Channel, now: dt.datetime, delivery: Delivery) -> None:
+    """Read the reactions to the messages of incidents that go on. Raises StateMoved."""
+    for incident in list(memory.state.incidents.values()):
+        told = incident.told
+        if told is None or incident.is_over or not delivery.may_try(told.channel, memory.state, now):
+            continue
+        try:
+            memory.save(stages.reacted(memory.state, incident.id, channel.reactions(told.channel, told.ts)))
+        except MessageGone:
+            memory.save(_gone(memory.state, incident.id, ""))
+        except (AccessRefused, ChannelBusy, ChannelRefused, ChannelUnavailable) as error:
+            _leave(memory, told.channel, error, now, delivery)
+
+
+def _leave(memory: Memory, channel: str, error: LakehouseError, now: dt.datetime, delivery: Delivery) -> None:
+    """Leave a channel alone, or all of Slack, for the rest of the tick; as long as it asks for where it is busy."""
+    delivery.failures.append(f"{channel}: {error}")
+    delivery.closed.add(channel)
+    delivery.unreachable |= isinstance(error, AccessRefused | ChannelUnavailable)
+    if isinstance(error, ChannelBusy):
+        until = now + dt.timedelta(seconds=PAUSE if error.retry_after is None else error.retry_after)
+        memory.save(replace(memory.state, waits={**memory.state.waits, channel: until}))
+
+
+def _told(state: State, intent: Intent, ts: str) -> State:
+    """The state once a message is in Slack."""
+    after = _without(state, intent.key)
+    if intent.day is not None:
+        return replace(after, digests={**after.digests, intent.channel: intent.day})
+    incident = after.incidents.get(intent.incident)
+    if incident is None or intent.then is None:
+        return after
+    told = replace(intent.then, ts=intent.then.ts or ts)
+    if incident.told is not None:
+        told = replace(told, recoveries=max(told.recoveries, incident.told.recoveries))
+    return _with(after, replace(incident, told=told))
+
+
+def _gone(state: State, incident: str, key: str) -> State:
+    """Who deletes the message does not want to be told: the incident is muted until it recovers."""
+    found, after = state.incidents.get(incident), _without(state, key)
+    if found is None:
+        return after
+    muted = found if found.is_over else replace(found, stage=Stage.MUTED, by=BY_DELETION, by_reaction=False, until=None)
+    return _with(after, replace(muted, told=None))
+
+
+def _without(state: State, key: str) -> State:
+    return replace(state, intents={k: intent for k, intent in state.intents.items() if k != key}) if key in state.intents else state
+
+
+def _with(state: State, incident: Incident) -> State:
+    return replace(state, incidents={**state.incidents, incident.id: incident})
