@@ -59,12 +59,13 @@ def failed(order: int, asset: str, day: str | None = DAY, *, run: str = "", erro
 
 
 def checked(
-    order: int, asset: str, check: str, day: str | None = DAY, *, passed: bool = False, halting: bool = True, trouble: Trouble | None = None,
-    run: str = "", figures: Mapping[str, int] | None = None, text: str = "",
+    order: int, asset: str, check: str, day: str | None = DAY, *, passed: bool = False, halting: bool = True,
+    trouble: Trouble | None = None, run: str = "", figures: Mapping[str, int] | None = None, text: str = "",
 ) -> Observation:
     """A check was evaluated."""
     return Observation(
-        id, Kind.CHECK, asset, at(order), day, check, passed, halting, trouble, run=run or f"run{order}", figures=dict(figures or {}), text=text)
+        order, Kind.CHECK, asset, at(order), day, check, passed, halting, trouble, run=run or f"run{order}", figures=dict(figures or {}),
+        text=text)
 
 
 def late(order: int, asset: str, *, passed: bool = False, hours: int = 31) -> Observation:
