@@ -21,7 +21,7 @@ class Zone(StrEnum):
 
 
 INTERNAL = "_internal"
-"""Folder of the lake for what no reader queries: gate ledgers, tombstones, what jobs cost."""
+"""Folder of the lake for what no reader queries: gate ledgers, tombstones, what jobs cost, what was published."""
 
 
 LANDING = "_landing"
@@ -73,6 +73,11 @@ def evidence_path() -> str:
 def dataset_asset_key(domain: str, title: str) -> list[str]:
     """Asset key of a dataset: `domo/<domain>/<title in small letters>`."""
     return asset_key("domo", domain, re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_"))
+
+
+def publications_path() -> str:
+    """Path of the ledger of what was published."""
+    return f"{INTERNAL}/publications/datasets"
 
 
 def catalog_database(prefix: str, domain: str) -> str:

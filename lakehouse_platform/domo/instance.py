@@ -44,7 +44,7 @@ class Partition:
 
 
 class Progress(StrEnum):
-    """How far a dataflow's execution is."""
+    """How far a dataflow's execution is, or an index."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -132,9 +132,22 @@ class Instance:
         self._call("PUT", f"{_uploads(dataset)}/{_part(upload)}/parts/{number}", Said(data=content, headers=GZIP))
 
     def commit_upload(self, dataset: str, upload: str, partition: str) -> None:
-        """Put an upload's rows in the place of its partition's."""
-        said = {"action": "APPEND", "restateDataTag": partition, "index": True}
-        self._call("PUT", f"{_uploads(dataset)}/{_part(upload)}/commit", Said(json=said))
+        """Put an upload's rows in the place of its partition's, unseen by readers before the next index.
+
+        Raises DomoAnswerLost where it may have been done.
+        """
+        said = {"action": "APPEND", "restateDataTag": partition, "index": False}
+        self._call("PUT", f"{_uploads(dataset)}/{_part(upload)}/commit", Said(json=said), repeatable=False)
+
+    def index(self, dataset: str) -> str:
+        """Begin to show readers all partitions as they were committed and dropped, at once; the index's id."""
+        return str(self._object("POST", _indexes(dataset), Said(json={"dataIds": []}))["indexId"])
+
+    def index_progress(self, dataset: str, index: str) -> Progress:
+        """How far an index is."""
+        found = self._list("GET", f"{_indexes(dataset)}/{_part(index)}/statuses")
+        states = {str(entry.get("status") or "") for entry in found}
+        return Progress.FAILED if any(map(_has_failed, states)) else Progress.SUCCEEDED if states == {"SUCCESS"} else Progress.RUNNING
 
     def partitions(self, dataset: str) -> tuple[Partition, ...]:
         """The partitions of a dataset."""
@@ -147,7 +160,7 @@ class Instance:
                 return tuple(found)
 
     def drop_partition(self, dataset: str, partition: str) -> None:
-        """Take a partition and its rows away; one that is gone stays so."""
+        """Take a partition and its rows away, unseen by readers before the next index; one that is gone stays so."""
         base = f"/api/query/v1/datasources/{_part(dataset)}"
         for path in (f"{base}/tag/{_part(partition)}/data", f"{base}/partition/{_part(partition)}"):
             try:
@@ -210,8 +223,16 @@ def _uploads(dataset: str) -> str:
     return f"/api/data/v3/datasources/{_part(dataset)}/uploads"
 
 
+def _indexes(dataset: str) -> str:
+    return f"/api/data/v3/datasources/{_part(dataset)}/indexes"
+
+
 def _dataflow(dataflow: str) -> str:
     return f"/api/dataprocessing/v1/dataflows/{_part(dataflow)}"
+
+
+def _has_failed(state: str) -> bool:
+    return state.startswith(("FAIL", "ERROR", "ABANDON", "KILL", "CANCEL", "ABORT"))
 
 
 def _tags(found: object) -> tuple[str, ...]:
@@ -227,6 +248,6 @@ def _partition(entry: Mapping[str, Any]) -> Partition:
 
 def _execution(found: Mapping[str, Any]) -> DataflowExecution:
     state = str(found.get("state") or "")
-    failed = bool(found.get("failed")) or state.startswith(("FAIL", "ABANDON", "KILL", "CANCEL", "ABORT"))
+    failed = bool(found.get("failed")) or _has_failed(state)
     progress = Progress.SUCCEEDED if state == "SUCCESS" and not failed else Progress.FAILED if failed else Progress.RUNNING
     return DataflowExecution(str(found["id"]), state, progress)

@@ -27,17 +27,14 @@ from lakehouse_platform.jobs.steps import (
     freshness_spec,
 )
 from lakehouse_platform.naming import Zone
-from lakehouse_platform.publish.dataset import publish_dataset
-from lakehouse_platform.publish.destination import PublicationIncomplete
 from lakehouse_platform.publish.project import Build, MartProject
 from lakehouse_platform.publish.project import Outcome as Built
 from lakehouse_platform.quality.rules import RuleResult
-from lakehouse_platform.zones.rows import declared
 
 if TYPE_CHECKING:
     from lakehouse_platform.publish.curated import PublishedMart
 
-SHAPE, ROWS_MATCH = "matches_contract", "rows_match"
+SHAPE = "matches_contract"
 READS = 5
 """Tries to read a manifest that dbt may be writing."""
 
@@ -263,26 +260,3 @@ def mart_complete_through(project: Project, mart: Mart, marts: Sequence[Mart]) -
     ]
     known = [end for end in ends if end is not None]
     return min(known) if ends and len(known) == len(ends) else None
-
-
-def dataset_checks() -> tuple[CheckSpec, ...]:
-    """The checks of a dataset."""
-    return (CheckSpec(ROWS_MATCH, "The dataset has as many rows as the mart.", halting=True),)
-
-
-def run_dataset(project: Project, mart: Mart, marts: Sequence[Mart]) -> Outcome:
-    """Publish a mart's rows as its dataset."""
-    contract, lake = mart.contract, project.lake
-    table = lake.engine.open(lake.uri(Zone.CURATED, contract))
-    wanted = table.count()
-    rows = lake.engine.collect(table.scan().select(*declared(contract)))
-    try:
-        published = publish_dataset(project.destination, contract, rows.to_reader())
-    except PublicationIncomplete as error:
-        check = CheckOutcome(ROWS_MATCH, passed=False, halting=True, figures={"mart_rows": wanted}, description=str(error))
-        return Outcome((check,), halted=str(error))
-    check = CheckOutcome(ROWS_MATCH, published.rows == wanted, halting=True, figures={"mart_rows": wanted, "dataset_rows": published.rows})
-    figures: dict[str, Figure] = {
-        "dataset": contract.publication.dataset if contract.publication else "", "parts": published.parts, "bytes": published.bytes,
-        "execution": published.execution, "mart_version": table.version}
-    return Outcome((check,), published.rows, published.rows, figures, mart_complete_through(project, mart, marts))

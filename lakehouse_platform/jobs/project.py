@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from lakehouse_platform.contracts.contract import Contract, Landing, SourceTable
 from lakehouse_platform.errors import ContractError, SettingsError, SourceError, UnknownName, did_you_mean
 from lakehouse_platform.naming import table_path
 from lakehouse_platform.publish.destination import Destination
-from lakehouse_platform.settings import Environment, Folder, load_environment
+from lakehouse_platform.settings import Domo, Environment, Folder, load_environment
 from lakehouse_platform.sources.base import Source
 from lakehouse_platform.zones.lake import Lake
 
@@ -100,7 +101,7 @@ class Project:
             raise SettingsError(f"{self.environment.path}: datasets have no place to go. Add `publish: {{domo: …}}`.")
         if isinstance(bound, Folder):
             return FolderDestination(bound.path)
-        raise NotImplementedError  # publish/domo.py
+        return _domo(bound)
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -209,3 +210,14 @@ class Project:
             return self.source(contract.source.connection)
         except UnknownName as error:
             raise ContractError(f"{contract.path}: {error}") from error
+
+
+def _domo(bound: Domo) -> Destination:
+    from lakehouse_platform.domo.instance import Instance
+    from lakehouse_platform.domo.public import PUBLIC, DomoApi
+    from lakehouse_platform.publish.domo import DomoDestination, Pace
+
+    address = bound.api.resolve() if bound.api is not None else PUBLIC
+    instance = Instance(bound.instance.url.resolve(), bound.instance.token.resolve()) if bound.instance is not None else None
+    pace = Pace(between_commits=dt.timedelta(minutes=bound.commit_minutes))
+    return DomoDestination(DomoApi(bound.client_id.resolve(), bound.client_secret.resolve(), address), instance, pace)

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 from dagster._core.definitions.metadata import RawMetadataValue
 
+from lakehouse_platform.jobs.datasets import dataset_checks, run_dataset
 from lakehouse_platform.jobs.lineage import mart_lineage
-from lakehouse_platform.jobs.marts import Mart, dataset_checks, run_dataset, run_marts
+from lakehouse_platform.jobs.marts import Mart, run_marts
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.jobs.steps import Outcome
 from lakehouse_platform.naming import Zone
@@ -78,7 +79,7 @@ def dataset_key(mart: Mart) -> dg.AssetKey:
 
 def build_dataset(project: Project, mart: Mart, marts: Sequence[Mart], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """A mart's dataset as an asset."""
-    contract, key, specs = mart.contract, dataset_key(mart), dataset_checks()
+    contract, key, specs = mart.contract, dataset_key(mart), dataset_checks(mart.contract)
     upstream = describe.key_of(Zone.CURATED, contract)
     lineage = dg.TableColumnLineage({c.name: [dg.TableColumnDep(upstream, c.name)] for c in contract.columns})
     title = contract.publication.dataset if contract.publication else contract.table

@@ -19,7 +19,7 @@ from pyarrow import csv
 
 from lakehouse_platform import faults
 from lakehouse_platform.errors import TerminalError, UnknownName, did_you_mean
-from lakehouse_platform.publish.destination import DatasetSpec, DatasetType
+from lakehouse_platform.publish.destination import DatasetSpec, DatasetType, Flow, Method, PublicationRefused, Restatement, Takes
 
 POINTER = "current.json"
 KEPT = 2
@@ -60,8 +60,21 @@ class FolderDataset:
         """Name of its folder."""
         return self._folder.name
 
-    def begin(self) -> FolderExecution:
-        """Open an execution; what an earlier one left uncommitted goes."""
+    @property
+    def takes(self) -> Takes:
+        """All rows anew, and nothing else."""
+        return Takes()
+
+    def admit(self) -> None:
+        """A folder takes a commit at any time."""
+
+    def prepare(self) -> None:
+        """Columns come with the rows; a folder has no rules of who sees what but the file system's."""
+
+    def begin(self, method: Method = Method.REPLACE) -> FolderExecution:
+        """Open an execution; what an earlier one left uncommitted goes. Raises PublicationRefused for rows that would be added."""
+        if method is not Method.REPLACE:
+            raise PublicationRefused(f"{self._folder}: a folder takes all rows anew, and no {method}")
         committed = _committed(self._folder)
         for left in _executions(self._folder):
             if left.name not in committed:
@@ -72,9 +85,24 @@ class FolderDataset:
         _write(place / "schema.json", _described(self._spec))
         return FolderExecution(self._folder, place)
 
-    def row_count(self) -> int:
-        """Rows that readers see, counted anew."""
-        return sum(batch.num_rows for batch in _batches(self._folder)[1])
+    def restate(self) -> Restatement:
+        """Raises PublicationRefused: a folder is not divided."""
+        raise PublicationRefused(f"{self._folder}: a folder takes all rows anew, and no divisions")
+
+    def divisions(self) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
+    def row_count(self, expected: int | None = None) -> int:  # noqa: ARG002 - what is committed is seen at once
+        """Rows that readers see, counted anew; none before the first commit."""
+        return sum(batch.num_rows for batch in _batches(self._folder)[1]) if (self._folder / POINTER).exists() else 0
+
+    def settle(self) -> None:
+        """Description and tags come with the rows."""
+
+    def flow(self) -> Flow | None:
+        """None."""
+        return None
 
 
 class FolderExecution:
