@@ -14,9 +14,11 @@ from lakehouse_platform.certify.approvals import Entry, load_approvals
 from lakehouse_platform.certify.evidence import Evidence, Kind, changed
 from lakehouse_platform.certify.state import Certificate, certificates
 from lakehouse_platform.certify.subject import Asset, Subject
+from lakehouse_platform.contracts import ContractErrors
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.errors import TransientError, UnknownName, did_you_mean
-from lakehouse_platform.jobs.marts import Mart, dataset_checks, mart_complete_through, mart_project, prepare_marts, read_marts
+from lakehouse_platform.jobs.datasets import dataset_checks
+from lakehouse_platform.jobs.marts import Mart, mart_complete_through, mart_project, prepare_marts, read_marts
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.jobs.steps import SCHEMA, CheckSpec, declared_checks
 from lakehouse_platform.naming import Zone, asset_key, dataset_asset_key
@@ -56,6 +58,17 @@ class Certified:
         wanted = [mart for mart in self.marts if mart.contract.certification is not None]
         return tuple(subject_of(mart, self.marts, unknown, in_domo=in_domo) for mart in wanted)
 
+    @cached_property
+    def account(self) -> Account | None:
+        """The Domo account that datasets are published to; None where they go elsewhere. It is asked when it is used."""
+        bound = self.project.environment.domo
+        if not isinstance(bound, Domo):
+            return None
+        from lakehouse_platform.domo.public import PUBLIC, DomoApi
+
+        address = bound.api.resolve() if bound.api is not None else PUBLIC
+        return DomoApi(bound.client_id.resolve(), bound.client_secret.resolve(), address)
+
     @property
     def names(self) -> tuple[str, ...]:
         """`domain.table` of each."""
@@ -78,13 +91,30 @@ class Certified:
         """Approvals by subject, as git has them. Raises ContractErrors."""
         return {subject.name: load_approvals(self.project.contract(subject.name)) for subject in self.subjects}
 
+    def readable_approvals(self) -> tuple[dict[str, tuple[Entry, ...]], tuple[str, ...]]:
+        """The same, and what is wrong with files that cannot be read: they approve nothing."""
+        found: dict[str, tuple[Entry, ...]] = {}
+        wrong: list[str] = []
+        for subject in self.subjects:
+            try:
+                found[subject.name] = load_approvals(self.project.contract(subject.name))
+            except ContractErrors as error:
+                wrong.append(str(error))
+        return found, tuple(wrong)
+
     def evidence(self) -> tuple[Evidence, ...]:
         """What was seen so far."""
         return ledger.recorded(self.project.lake)
 
     def at(self, now: dt.datetime, evidence: Sequence[Evidence]) -> dict[str, Certificate]:
-        """Every certificate at a moment."""
-        return certificates(self.subjects, self.approvals(), evidence, now)
+        """Every certificate at a moment. Raises ContractErrors where approvals cannot be read."""
+        return self.judged(now, evidence, self.approvals())
+
+    def judged(
+        self, now: dt.datetime, evidence: Sequence[Evidence], approvals: Mapping[str, tuple[Entry, ...]]
+    ) -> dict[str, Certificate]:
+        """Every certificate at a moment, by these approvals."""
+        return certificates(self.subjects, approvals, evidence, now)
 
     def then(self, now: dt.datetime, evidence: Sequence[Evidence]) -> dict[str, Certificate]:
         """Every certificate at a past moment, with the contracts of which the evidence up to then tells."""
@@ -101,7 +131,7 @@ def subject_of(mart: Mart, marts: Sequence[Mart], unknown: Mapping[str, tuple[st
     return Subject(
         name=contract.name, fingerprint=contract.fingerprint, mart=own,
         green_runs=contract.certification.green_runs if contract.certification is not None else 1,
-        dataset=Asset(found, frozenset(spec.name for spec in dataset_checks() if spec.halting)) if found else None,
+        dataset=Asset(found, frozenset(spec.name for spec in dataset_checks(mart.contract) if spec.halting)) if found else None,
         upstream=_upstream([mart, *above]),
         unknown=tuple(dict.fromkeys(name for m in (mart, *above) for name in unknown.get(str(m.contract.model), ()))),
         certified_upstream=tuple(m.contract.name for m in above if m.contract.certification is not None),
