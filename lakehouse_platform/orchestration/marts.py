@@ -2,7 +2,6 @@
 
 # Dagster reads the annotation of `context` as it is: no postponed annotations here.
 
-import re
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
@@ -13,7 +12,7 @@ from lakehouse_platform.jobs.lineage import mart_lineage
 from lakehouse_platform.jobs.marts import Mart, run_marts
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.jobs.steps import Outcome
-from lakehouse_platform.naming import Zone
+from lakehouse_platform.naming import Zone, dataset_asset_key
 from lakehouse_platform.orchestration import describe
 from lakehouse_platform.orchestration.automation import FOLLOW
 from lakehouse_platform.orchestration.steps import Event, check_spec, report_at_once, run_days
@@ -74,7 +73,7 @@ def _metadata(project: Project, mart: Mart, outcome: Outcome) -> dict[str, RawMe
 def dataset_key(mart: Mart) -> dg.AssetKey:
     """`domo/<domain>/<title in small letters>`."""
     title = mart.contract.publication.dataset if mart.contract.publication else mart.contract.table
-    return dg.AssetKey([DOMO, mart.contract.domain, re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")])
+    return dg.AssetKey(dataset_asset_key(mart.contract.domain, title))
 
 
 def build_dataset(project: Project, mart: Mart, marts: Sequence[Mart], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
