@@ -164,8 +164,9 @@ def _take_in(work: Workplace, script: Script, clock: Clock, known: set[str]) -> 
 
 
 def _build_marts(work: Workplace, day: str, clock: Clock) -> None:
-    assets = work.assets(["curated/*", "domo/*"])
-    clock.begin("Marts by dbt, and Domo datasets", len(assets))
+    warehouse = work.project.environment.warehouse
+    assets = work.assets(["curated/*", *(["warehouse/*"] if warehouse is not None else []), "domo/*"])
+    clock.begin("Marts by dbt, the warehouse, and Domo datasets", len(assets))
     _check(work.materialize(assets, work.days(day), progress=Steps(clock.shown)))
 
 

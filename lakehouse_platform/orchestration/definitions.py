@@ -18,6 +18,8 @@ from lakehouse_platform.orchestration.marts import build_dataset, build_marts, d
 from lakehouse_platform.orchestration.places import SPARK, has_spark
 from lakehouse_platform.orchestration.schedules import build_jobs, build_schedules
 from lakehouse_platform.orchestration.tables import build_source, build_table, zones_of
+from lakehouse_platform.orchestration.warehouse import build_loads
+from lakehouse_platform.orchestration.warehouse_marts import build_warehouse_marts
 
 
 def partitions_of(project: Project) -> dg.DailyPartitionsDefinition:
@@ -48,9 +50,10 @@ def _build(project: Project, assets: Sequence[dg.AssetsDefinition], sensors: Seq
     ]
     curated = build_marts(project, marts, partitions)
     datasets = [build_dataset(project, mart, marts, partitions) for mart in marts if mart.contract.publication is not None]
+    warehouse = [*build_loads(project, partitions, marts), *build_warehouse_marts(project, marts, partitions)]
     jobs, audit = build_jobs(project), build_audit(project)
     return dg.Definitions(
-        assets=list(chain(sources, tables, curated, datasets, assets)), asset_checks=audit, jobs=jobs,
+        assets=list(chain(sources, tables, curated, warehouse, datasets, assets)), asset_checks=audit, jobs=jobs,
         schedules=[*build_schedules(jobs), *build_audit_schedule(project, audit)], sensors=list(sensors),
         resources=_resources(project), executor=dg.in_process_executor)
 
