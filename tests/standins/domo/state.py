@@ -161,6 +161,8 @@ class Execution:
     """The schema when it began."""
     created: float
     state: State = State.ACTIVE
+    changed: float = 0.0
+    """When it was committed or aborted, or its commit ended."""
     parts: dict[int, bytes] = field(default_factory=dict)
     lost: set[int] = field(default_factory=set)
     """Parts that were answered as if they were kept."""
@@ -203,6 +205,7 @@ class Stream:
             execution.state = State.SUCCESS
         except Unfit as error:
             execution.state, execution.doomed = State.FAILED, str(error)
+        execution.changed = at
         execution.parts.clear()
 
 
@@ -307,7 +310,7 @@ class Account:
         now = self.now
         if stream.last_commit is not None and now - stream.last_commit < self.commit_seconds:
             raise Refusal(429, f"Stream {stream.id} was committed less than {self.commit_seconds / 60:g} minutes ago.")
-        stream.last_commit = now
+        stream.last_commit = execution.changed = now
         if any(other.open for other in stream.executions.values() if other is not execution):
             execution.doomed = "another execution of the stream is open"
         elif self.doomed_commits:
@@ -318,7 +321,7 @@ class Account:
     def abort(self, stream: Stream, execution: Execution) -> None:
         """End an execution without a trace. Raises Refusal: a commit that has begun is not stopped, and ends now."""
         if execution.open:
-            execution.state = State.ABORTED
+            execution.state, execution.changed = State.ABORTED, self.now
             execution.parts.clear()
             return
         if execution.state is State.ACTIVE:

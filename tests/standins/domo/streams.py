@@ -83,9 +83,9 @@ def _delete_stream(account: Account, request: Request, stream_id: str) -> Answer
 
 
 def _execution(account: Account, execution: Execution) -> Answer:
-    began = instant(execution.created)
+    began, changed = instant(execution.created), instant(max(execution.created, execution.changed))
     content = {
-        "id": execution.id, "startedAt": began, "currentState": execution.state, "createdAt": began, "modifiedAt": instant(account.now),
+        "id": execution.id, "startedAt": began, "currentState": execution.state, "createdAt": began, "modifiedAt": changed,
         "updateMethod": execution.method,
     }  # fmt: skip
     return Answer(200, JSON, json.dumps(content).encode())
