@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from lakehouse_platform.cli.listing import held_back, statuses
 from lakehouse_platform.cli.place import shown
-from lakehouse_platform.errors import UnknownName
 
 if TYPE_CHECKING:
     from lakehouse_platform.contracts.contract import Contract
@@ -137,14 +135,13 @@ def _patch(contract: Contract, finding: Finding) -> str:
 
 
 def _datasets(project: Project) -> Iterator[Dataset]:
-    from lakehouse_platform.publish.folder import read_dataset
-    from lakehouse_platform.settings import Folder
+    """By the ledger: what is there was counted when it was published."""
+    from lakehouse_platform.publish.publications import Event, recorded
 
-    destination = project.environment.domo
     for mart in _published(project.marts):
-        if isinstance(destination, Folder) and mart.publication is not None:
-            with contextlib.suppress(UnknownName):
-                yield Dataset(mart.publication.dataset, mart.name, read_dataset(destination.path, mart.publication.dataset).num_rows)
+        done = [entry for entry in recorded(project.lake, mart.name) if entry.event is Event.DONE]
+        if done and mart.publication is not None:
+            yield Dataset(mart.publication.dataset, mart.name, done[-1].rows)
 
 
 def _published(marts: Iterable[Contract]) -> Iterator[Contract]:

@@ -1,4 +1,4 @@
-"""`python -m tests.standins [--keep] [--jars FOLDER] -- COMMAND…`: run a command on stand-ins of an AWS account."""
+"""`python -m tests.standins [--keep] [--jars FOLDER] -- COMMAND…`: run a command on stand-ins of AWS, Redshift, Domo and Slack."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.standins.account import stand_ins
 from tests.standins.jars import image_jars
 from tests.standins.ready import furnish
+from tests.standins.serving import serving
 
 
 def main() -> int:
@@ -29,8 +30,8 @@ def main() -> int:
 
 
 def _run(jars: Path, command: list[str], *, keep: bool) -> int:
-    with stand_ins(jars=jars) as running:
-        variables = furnish(running)
+    with stand_ins(jars=jars) as running, serving(running) as served:
+        variables = furnish(running) | served.environment
         for name, value in variables.items():
             sys.stderr.write(f"export {name}={value}\n" if keep or not command else "")
         code = _command(command, variables) if command else 0
