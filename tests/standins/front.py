@@ -28,6 +28,8 @@ class Front(Listener):
         super().__init__(AwsConversation)
         self.moto = moto
         self.desks: list[Desk] = []
+        self.elsewhere: dict[str, int] = {}
+        """Ports of the services that are neither moto's nor a desk's."""
         self.kill_drivers: Callable[[], object] = lambda: None
 
     def kill(self) -> None:
@@ -76,7 +78,8 @@ class AwsConversation(Conversation):
 
     @contextmanager
     def _upstream(self, body: IO[bytes]) -> Iterator[http.client.HTTPResponse]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.moto, timeout=UPSTREAM_SECONDS)
+        port = self.server.elsewhere.get(self.call.service, self.server.moto)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=UPSTREAM_SECONDS)
         try:
             connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():

@@ -119,6 +119,7 @@ class Control:
             "kill_drivers": self.cluster.kill_drivers,
             "end": self._end,
             "add_application": self.emr.add_application,
+            "serve_elsewhere": lambda service, port: self.front.elsewhere.update({service: port}),
         }
 
     def _end(self, run_id: str, phase: str) -> None:

@@ -9,7 +9,8 @@ from tests.standins.redshift.backend import Backend, RefusedError, syntax, unsup
 from tests.standins.redshift.tables import Layout, attributes, column
 from tests.standins.redshift.tokens import Name, Reader, Word, identifier, literal, split
 
-Run = Callable[[Backend], str]
+FIXED = frozenset({"bytedict", "runlength", "text255", "text32k"})
+"""Encodings whose columns cannot be widened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def _alter(reader: Reader, table: Name) -> Callable[[Backend], None]:
         name = reader.next().name
         if reader.takes("ENCODE"):
             encoding = reader.next().name
-            return lambda backend: _relay_out(backend, table, Layout(encodings={name: encoding}))
+            return _laid_out(table, Layout(encodings={name: encoding}), "ALTER TABLE ALTER ENCODE")
         if reader.takes("TYPE") or reader.takes("SET", "DATA", "TYPE"):
             return _retype(table, name, reader.rest)
         raise syntax(reader.next().text)
@@ -77,7 +78,15 @@ def _alter(reader: Reader, table: Name) -> Callable[[Backend], None]:
     attributes(reader, layout)
     if reader.here:
         raise syntax(reader.here.text)
-    return lambda backend: _relay_out(backend, table, layout)
+    return _laid_out(table, layout, "ALTER TABLE ALTER DISTSTYLE or SORTKEY")
+
+
+def _laid_out(table: Name, layout: Layout, what: str) -> Callable[[Backend], None]:
+    def change(backend: Backend) -> None:
+        _outside(backend, what)
+        _relay_out(backend, table, layout)
+
+    return change
 
 
 def _relay_out(backend: Backend, table: Name, asked: Layout) -> None:
@@ -97,18 +106,22 @@ def _relay_out(backend: Backend, table: Name, asked: Layout) -> None:
 
 
 def _retype(table: Name, name: str, kind: Sequence[Word]) -> Callable[[Backend], None]:
-    told = "".join(word.text + " " * (word.is_name) for word in kind)
+    told = " ".join(word.text for word in kind)
 
     def change(backend: Backend) -> None:
         _outside(backend, "ALTER TABLE ALTER COLUMN")
         _refuse_key(backend, table, name, "alter")
         if kind[0].upper not in ("VARCHAR", "CHARACTER"):
             raise unsupported(f'target data type "{told.strip()}" is not supported')
-        found = backend.run(
-            f"select atttypid::regtype::text from pg_attribute where attrelid = {literal(table.sql)}::regclass and attname = {literal(name)}"
+        was = backend.run(
+            "select a.atttypid::regtype::text, coalesce(e.encoding, '') from pg_attribute a left join pg_catalog.standin_encoding e "
+            "on e.relation = a.attrelid and e.attribute = a.attnum "
+            f"where a.attrelid = {literal(table.sql)}::regclass and a.attname = {literal(name)}"
         )
-        if found and found[0][0] != "character varying":
-            raise unsupported(f'cannot alter column "{name}" of type {found[0][0]}: only the size of VARCHAR changes')
+        if was and was[0][0] != "character varying":
+            raise unsupported(f'cannot alter column "{name}" of type {was[0][0]}: only the size of VARCHAR changes')
+        if was and was[0][1] in FIXED:
+            raise unsupported(f'cannot alter column "{name}" with encoding {was[0][1]}')
         backend.run(f"alter table {table.sql} alter column {identifier(name)} type {told}")
 
     return change
@@ -117,7 +130,7 @@ def _retype(table: Name, name: str, kind: Sequence[Word]) -> Callable[[Backend],
 def _refuse_key(backend: Backend, table: Name, name: str, verb: str) -> None:
     found = backend.run(f"select pg_catalog.standin_sort_column({literal(table.sql)}::regclass, {literal(name)})")
     if found and found[0][0]:
-        raise RefusedError("0A000", f"cannot {verb} {found[0][0]} column \"{name}\"")
+        raise RefusedError("0A000", f'cannot {verb} {found[0][0]} column "{name}"')
 
 
 def _add(sql: str, reader: Reader, table: Name) -> Callable[[Backend], None]:

@@ -167,6 +167,8 @@ create function pg_catalog.charindex(text, text) returns int language sql immuta
 create function pg_catalog.json_parse(text) returns super language sql immutable as $$ select $1::jsonb::super $$;
 create function pg_catalog.json_serialize(super) returns text language sql immutable as $$ select $1::text $$;
 create function pg_catalog.json_extract_path_text(text, variadic text[]) returns text language sql immutable as $$ select $1::jsonb #>> $2 $$;
+create function pg_catalog.strtol(text, int) returns bigint language sql immutable as
+    $$ select case $2 when 16 then ('x' || lpad($1, 16, '0'))::bit(64)::bigint else $1::bigint end $$;
 create function pg_catalog.sha2(text, int) returns text language sql immutable as $$
     select encode(case $2 when 224 then sha224(convert_to($1, 'utf8')) when 384 then sha384(convert_to($1, 'utf8'))
         when 512 then sha512(convert_to($1, 'utf8')) else sha256(convert_to($1, 'utf8')) end, 'hex') $$;
@@ -199,7 +201,7 @@ create view pg_catalog.standin_table as
     where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and c.relkind in ('r', 'v', 'm');
 create view pg_catalog.pg_table_def as
     select t.schema as schemaname, t.name as tablename, a.attname as "column", pg_catalog.standin_type(a.atttypid, a.atttypmod) as type,
-        coalesce(e.encoding, case when a.attnum = any (t.sortkeys[1:1]) then 'none'
+        coalesce(nullif(e.encoding, 'raw'), case when e.encoding = 'raw' or a.attnum = any (t.sortkeys[1:1]) then 'none'
             when a.atttypid in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) then 'lzo'
             when a.atttypid in ('bool'::regtype, 'float4'::regtype, 'float8'::regtype, 'super'::regtype) then 'none' else 'az64' end)
             as encoding,

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 from botocore.exceptions import ClientError
 
 from tests.standins.redshift.backend import Backend, RefusedError, syntax, unsupported
-from tests.standins.redshift.parquet import Target, as_copied, longest, opened
+from tests.standins.redshift.parquet import UNREADABLE, Target, as_copied, as_stored, longest, opened
 from tests.standins.redshift.tokens import Name, Reader, Word, identifier, literal, split
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 REFUSED_FOR_PARQUET = frozenset({
     "REGION", "MAXERROR", "ACCEPTANYDATE", "DATEFORMAT", "TIMEFORMAT", "DELIMITER", "IGNOREHEADER", "GZIP", "BZIP2", "LZOP", "ZSTD",
@@ -21,13 +24,6 @@ REFUSED_FOR_PARQUET = frozenset({
     "EXPLICIT_IDS", "FIXEDWIDTH", "IGNOREALLERRORS", "IGNOREBLANKLINES", "NOLOAD", "ROUNDEC", "COMPROWS", "READRATIO", "SSH",
 })  # fmt: skip
 SPECTRUM_ERROR = 15007
-
-
-class Objects(Protocol):
-    """What COPY needs of S3."""
-
-    def get_object(self, *, Bucket: str, Key: str) -> Any:
-        """Boto's call."""
 
 
 class Reports(Protocol):
@@ -57,7 +53,7 @@ class Copy:
     serialize: bool
     fill: bool
 
-    def run(self, backend: Backend, s3: Objects, reports: Reports) -> str:
+    def run(self, backend: Backend, s3: S3Client, reports: Reports) -> str:
         """Load it all; the command's tag."""
         targets = self._targets(backend)
         rows = 0
@@ -82,7 +78,7 @@ class Copy:
                 raise RefusedError("42703", f'column "{name}" of relation "{self.table.table}" does not exist')
         return [known[name] for name in self.columns or known]
 
-    def _files(self, s3: Objects) -> list[File]:
+    def _files(self, s3: S3Client) -> list[File]:
         if not self.manifest:
             return [File(self.source, mandatory=True, length=None)]
         try:
@@ -99,7 +95,7 @@ class Copy:
             raise RefusedError("XX000", f"Manifest entry {entry['url']} must specify meta.content_length for columnar files")
         return File(entry["url"], bool(entry.get("mandatory", False)), int(length))
 
-    def _load(self, file: File, targets: list[Target], backend: Backend, s3: Objects, reports: Reports) -> int:
+    def _load(self, file: File, targets: list[Target], backend: Backend, s3: S3Client, reports: Reports) -> int:
         try:
             content = fetched(s3, file.url)
         except ClientError as error:
@@ -131,42 +127,40 @@ class Scan:
             found = opened(content)
         except pa.ArrowException as error:
             raise self.refused(None, f"File '{self.file.url}' has an invalid version number or is no Parquet file: {error}") from error
-        fields = list(found.schema_arrow)
+        fields = [field.with_type(as_stored(field.type)) for field in found.schema_arrow]
         fewer = self.copy.fill and len(fields) < len(self.targets)
         if len(fields) != len(self.targets) and not fewer:
             raise self.refused(None, f"Unmatched number of columns between table and file. Table columns: {len(self.targets)}, "
                                f"Data columns: {len(fields)}, File name: {self.file.url}")  # fmt: skip
         for target, field in zip(self.targets, fields, strict=False):
             self._check_type(target, field)
-        table = found.read()
+        table = found.read().cast(pa.schema(fields))
         for target, column in zip(self.targets, table.columns, strict=False):
             self._check_length(target, column)
         return table
 
-    def _check_type(self, target: Target, field: pa.Field) -> None:
-        nested = pa.types.is_nested(field.type)
-        if nested and target.type == "super" and not self.copy.serialize:
-            raise self.refused(target, f"Column {field.name} is nested: load it with SERIALIZETOJSON into SUPER")
+    def _check_type(self, target: Target, field: pa.Field[Any]) -> None:
+        if target.type in UNREADABLE and not (target.type == "super" and self.copy.serialize):
+            raise self.refused(target, f"Unreachable - Invalid type: {UNREADABLE[target.type]}", "Assert", 1000)
         if not target.takes(field.type):
             raise self.refused(target, f"File '{self.file.url}' has an incompatible Parquet schema for column "
                                f"'{self.file.url}.{field.name}'. Column type: {target.type.upper()}, Parquet schema:\n"
                                f"{'optional' if field.nullable else 'required'} {field.type} {field.name}")  # fmt: skip
 
-    def _check_length(self, target: Target, column: pa.ChunkedArray) -> None:
+    def _check_length(self, target: Target, column: pa.ChunkedArray[Any]) -> None:
         most = target.numbers
         if target.base.startswith("character") and most and longest(column) > most[0]:
             raise self.refused(target, f"The length of the data column {target.name} is longer than the length defined in the table. "
                                f"Table: {most[0]}, Data: {longest(column)}, File name: {self.file.url}")  # fmt: skip
 
-    def refused(self, column: Target | None, message: str) -> RefusedError:
+    def refused(self, column: Target | None, message: str, error: str = "Spectrum Scan Error", code: int = SPECTRUM_ERROR) -> RefusedError:
         """The error, written down."""
-        self.reports.load_error(self.copy.table.sql, self.file.url, column, SPECTRUM_ERROR, message)
+        self.reports.load_error(self.copy.table.sql, self.file.url, column, code, message)
         line = "-" * 47
-        detail = f"\n  {line}\n  error:  Spectrum Scan Error\n  code:      {SPECTRUM_ERROR}\n  context:   {message}\n  {line}\n"
-        return RefusedError("XX000", "Spectrum Scan Error", detail)
+        return RefusedError("XX000", error, f"\n  {line}\n  error:  {error}\n  code:      {code}\n  context:   {message}\n  {line}\n")
 
 
-def fetched(s3: Objects, address: str) -> bytes:
+def fetched(s3: S3Client, address: str) -> bytes:
     """An object's bytes. Raises ClientError."""
     place = urlsplit(address)
     body: bytes = s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read()
@@ -175,7 +169,8 @@ def fetched(s3: Objects, address: str) -> bytes:
 
 def _not_there(address: str, error: ClientError) -> RefusedError:
     told = error.response["Error"]
-    detail = f"S3ServiceException:{told.get('Message', '')},Status {error.response['ResponseMetadata']['HTTPStatusCode']},Error {told['Code']}"
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    detail = f"S3ServiceException:{told.get('Message', '')},Status {status},Error {told['Code']}"
     return RefusedError("XX000", f"{detail}: {address}", detail)
 
 

@@ -11,34 +11,42 @@ DATE_FUNCTIONS = frozenset({"DATEADD", "DATEDIFF", "DATE_PART", "DATE_TRUNC", "D
 MAX_VARCHAR = 65535
 MAX_PRECISION = 38
 STRING_TYPES = frozenset({"VARCHAR", "NVARCHAR", "VARYING", "TEXT", "CHAR", "CHARACTER", "NCHAR"})
-SAME = {"NVL": "coalesce", "NVARCHAR": "varchar", "VARBINARY": "varbyte", "DATE_ADD": "dateadd", "DATE_DIFF": "datediff", "MINUS": "except"}
+ALONE = {"SYSDATE": "sysdate()", "NVARCHAR": "varchar", "MINUS": "except"}
+CALLED = {"NVL": "coalesce", "VERSION": "version_redshift", "DATE_ADD": "dateadd", "DATE_DIFF": "datediff", "NVARCHAR": "varchar"}
 
 
 def expressions(sql: str) -> str:
     """The statement in PostgreSQL's words. Raises RefusedError for types that Redshift refuses."""
     words, edits = words_of(sql), Edits(sql)
     for at, word in enumerate(words):
-        before = words[at - 1].upper if at else ""
         bracket = at + 1 < len(words) and words[at + 1] == "("
         if word.quoted and word.value != word.name:
             edits.replace(word, word, identifier(word.name))
-        elif before == ".":
-            continue
-        elif word == "SYSDATE" and not bracket:
-            edits.replace(word, word, "sysdate()")
-        elif word == "VERSION" and bracket:
-            edits.replace(word, word, "version_redshift")
-        elif word == "APPROXIMATE" and words[at + 1 : at + 2] and words[at + 1] == "COUNT":
-            edits.remove([word])
-        elif word == "LISTAGG" and bracket:
-            _listagg(edits, words, at)
-        elif word.upper in ("VARBYTE", "VARBINARY") and bracket:
-            edits.replace(word, words[closing(words, at + 1)], "varbyte")
-        elif word.upper in SAME and (bracket or word.upper in ("NVARCHAR", "VARBINARY", "MINUS")):
-            edits.replace(word, word, SAME[word.upper])
+        elif at == 0 or words[at - 1] != ".":
+            _said_otherwise(edits, words, at, bracket)
         if bracket:
             _bracketed(edits, words, at)
     return edits.result
+
+
+def _said_otherwise(edits: Edits, words: Sequence[Word], at: int, bracket: bool) -> None:
+    word, keyword = words[at], words[at].upper
+    follows = words[at + 1].upper if at + 1 < len(words) else ""
+    if keyword in (ALONE if not bracket else CALLED):
+        edits.replace(word, word, (ALONE if not bracket else CALLED)[keyword])
+    elif keyword == "APPROXIMATE" and follows == "COUNT":
+        edits.remove([word])
+    elif keyword == "LISTAGG" and bracket:
+        _listagg(edits, words, at)
+    elif keyword == "BINARY" and follows == "VARYING":
+        edits.replace(word, _type_end(words, at + 1), "varbyte")
+    elif keyword in ("VARBYTE", "VARBINARY"):
+        edits.replace(word, _type_end(words, at), "varbyte")
+
+
+def _type_end(words: Sequence[Word], at: int) -> Word:
+    """The last word of a type that may have a bracket."""
+    return words[closing(words, at + 1)] if at + 1 < len(words) and words[at + 1] == "(" else words[at]
 
 
 def _bracketed(edits: Edits, words: Sequence[Word], at: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.standins.redshift.backend import Backend, RefusedError, syntax
-from tests.standins.redshift.tokens import Name, Reader, Word, literal
+from tests.standins.redshift.tokens import Name, Reader, Word, identifier, literal
 
 TWICE = "Found multiple matches to update the same tuple."
 
@@ -18,6 +18,7 @@ class Merge:
     target: Name
     source: Name
     sql: str
+    alias: str
     on: str
     remove_duplicates: bool
 
@@ -33,7 +34,7 @@ class Merge:
         target, source = self.target.sql, self.source.sql
         with backend.atomic():
             backend.run(f"create temp table standin_distinct on commit drop as select distinct * from {source}")
-            backend.run(f"delete from {target} using {source} where {self.on}")
+            backend.run(f"delete from {target} using {source} {self.alias} where {self.on}")
             backend.run(f"insert into {target} select * from standin_distinct; drop table standin_distinct")
         return "MERGE"
 
@@ -55,17 +56,16 @@ def merge(sql: str, words: Sequence[Word]) -> Merge:
         raise syntax("(")
     source = reader.name()
     reader.takes("AS")
-    if not reader.sees("ON"):
-        reader.next()
+    alias = "" if reader.sees("ON") else identifier(reader.next().name)
     if not reader.takes("ON"):
         raise syntax(reader.next().text)
     first = reader.rest[0]
     clauses = _clauses(reader.rest)
-    duplicates = reader.words[-2:] == ["REMOVE", "DUPLICATES"] if len(reader.rest) > 1 else False
+    duplicates = [word.upper for word in words[-2:]] == ["REMOVE", "DUPLICATES"]
     if not duplicates and (not any("NOT" in clause for clause in clauses) or len(clauses) < 2):
         raise syntax("end of input")
     end = words[-2].start if duplicates else words[-1].end
-    return Merge(target, source, sql, sql[first.start : end], duplicates)
+    return Merge(target, source, sql, alias, sql[first.start : end], duplicates)
 
 
 def _clauses(words: Sequence[Word]) -> list[list[str]]:

@@ -41,11 +41,14 @@ FITS: dict[str, Fits] = {
     "boolean": pa.types.is_boolean,
     "date": pa.types.is_date32,
     "timestamp without time zone": _timestamp,
-    "timestamp with time zone": _timestamp,
     "character varying": _text,
     "character": _text,
-    "binary varying": lambda kind: _binary(kind),
+    "binary varying": _binary,
 }
+
+
+UNREADABLE = {"super": 4000, "timestamp with time zone": 1184, "time without time zone": 1083, "time with time zone": 1266}
+"""Types that the scan of a file does not know, by their numbers; SUPER it does with SERIALIZETOJSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def as_copied(table: pa.Table, targets: list[Target]) -> Iterator[bytes]:
         yield written.getvalue()
 
 
-def _plain(column: pa.ChunkedArray, target: Target) -> Any:
+def _plain(column: pa.ChunkedArray[Any], target: Target) -> Any:
     kind = column.type
     if target.type == "super":
         return pa.chunked_array([pa.array([None if value is None else _json(value, kind) for value in column.to_pylist()], pa.string())])
@@ -115,9 +118,14 @@ def _inner(value: Any, kind: pa.DataType) -> Any:
     return value.hex() if isinstance(value, bytes) else value
 
 
-def longest(column: pa.ChunkedArray) -> int:
+def longest(column: pa.ChunkedArray[Any]) -> int:
     """Bytes of the longest string."""
     return int(pc.max(pc.binary_length(column)).as_py() or 0) if _text(column.type) and not pa.types.is_dictionary(column.type) else 0
+
+
+def as_stored(kind: pa.DataType) -> pa.DataType:
+    """What lies in the file: a view is how its writer held it in memory."""
+    return pa.string() if pa.types.is_string_view(kind) else pa.binary() if pa.types.is_binary_view(kind) else kind
 
 
 def opened(content: bytes) -> pq.ParquetFile:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from tests.standins.redshift import refusals
 from tests.standins.redshift.altering import alter_table
 from tests.standins.redshift.backend import Backend, RefusedError, unsupported
-from tests.standins.redshift.copying import Objects, Reports, copy
+from tests.standins.redshift.copying import Reports, copy
 from tests.standins.redshift.expressions import expressions
 from tests.standins.redshift.merging import merge
 from tests.standins.redshift.shows import show
@@ -16,13 +18,17 @@ from tests.standins.redshift.tables import create_table
 from tests.standins.redshift.tokens import Edits, Reader, Word, identifier, literal, words_of
 from tests.standins.redshift.views import Late, create_view, resolved
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
 Action = Callable[[Backend], str]
 """Carries a statement out; gives the command's tag. Raises RefusedError."""
 
 OF_REDSHIFT = frozenset({
-    "query_group", "enable_result_cache_for_session", "wlm_query_slot_count", "enable_case_sensitive_identifier", "analyze_threshold_percent",
-    "describe_field_name_in_uppercase", "downcase_delimited_identifier", "enable_numeric_rounding", "json_serialization_enable",
-    "json_serialization_parse_nested_strings", "mv_enable_aqmv_for_session", "navigate_super_null_on_error", "error_on_nondeterministic_update",
+    "query_group", "enable_result_cache_for_session", "wlm_query_slot_count", "enable_case_sensitive_identifier",
+    "analyze_threshold_percent", "describe_field_name_in_uppercase", "downcase_delimited_identifier", "enable_numeric_rounding",
+    "json_serialization_enable", "json_serialization_parse_nested_strings", "mv_enable_aqmv_for_session",
+    "navigate_super_null_on_error", "error_on_nondeterministic_update",
 })  # fmt: skip
 """Settings that PostgreSQL does not know."""
 OBJECTS = ("TABLE", "VIEW", "SCHEMA", "ROLE", "GROUP", "USER", "DATABASE", "MATERIALIZED")
@@ -48,7 +54,7 @@ class World:
 
     database: str
     passwords: MutableMapping[str, str]
-    s3: Objects
+    s3: S3Client
     reports: Reports
 
 
@@ -140,7 +146,7 @@ def _use(sql: str, words: Sequence[Word], late: Late, world: World) -> Own:
 
 def _grant(sql: str, words: Sequence[Word], late: Late, world: World) -> Own:
     edits = Edits(sql)
-    for word, following in zip(words, words[1:], strict=False):
+    for word, following in pairwise(words):
         if word == "ROLE" and following.is_name:
             edits.remove([word])
     return edits.result, None

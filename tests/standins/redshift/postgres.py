@@ -23,7 +23,8 @@ SETTINGS = {
     "timezone": "UTC",
     "bytea_output": "hex",
     "default_transaction_isolation": "repeatable read",  # Redshift's snapshot isolation
-    "max_stack_depth": "2MB",
+    "standard_conforming_strings": "off",  # A backslash escapes.
+    "escape_string_warning": "off",
 }
 
 
@@ -34,9 +35,14 @@ class Postgres:
     socket: str
     """Path."""
 
+    @property
+    def folder(self) -> str:
+        """Of the socket, which is the host to libpq."""
+        return str(Path(self.socket).parent)
+
     def connect(self, user: str, database: str) -> psycopg.Connection:
         """A session that trusts."""
-        return psycopg.connect(host=str(Path(self.socket).parent), user=user, dbname=database, autocommit=True)
+        return psycopg.connect(host=self.folder, user=user, dbname=database, autocommit=True)
 
 
 @contextmanager
@@ -65,4 +71,5 @@ def _furnish(running: Postgres, user: str, database: str) -> None:
         for name, value in SETTINGS.items():
             connection.execute(sql.SQL("alter database {} set {} = {}").format(named, sql.Identifier(name), sql.Literal(value)))
     with running.connect("postgres", database) as connection:
+        connection.execute("set standard_conforming_strings = on")  # Before the script is read, which happens at once.
         connection.execute(CATALOG.read_bytes())

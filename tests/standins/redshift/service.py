@@ -15,9 +15,12 @@ from typing import Any
 import boto3
 import psycopg
 
+from tests.standins.account import StandIns
 from tests.standins.faults import Effect, Fault, FaultPlan
 from tests.standins.image import CREDENTIALS, REGION
+from tests.standins.redshift.api_listener import ApiListener, data_api
 from tests.standins.redshift.backend import Backend, RefusedError, unsupported
+from tests.standins.redshift.data_api import SERVICE as SERVICE_OF_API
 from tests.standins.redshift.parquet import Target
 from tests.standins.redshift.plans import World
 from tests.standins.redshift.postgres import Postgres, postgres
@@ -27,9 +30,11 @@ from tests.standins.redshift.tokens import literal
 from tests.standins.redshift.wire import CANCEL_REQUEST, GSS_REQUEST, PROTOCOL, SSL_REQUEST, Message, Wire, startup_of, text
 
 USER, PASSWORD, DATABASE = "lakehouse", "Lakehouse1", "lakehouse"
+PLACES = frozenset({"lakehouse", "cluster", "workgroup"})
+"""Clusters and workgroups that the Data API knows."""
 REPORTED = {
     "server_version": "8.0.2", "server_encoding": "UNICODE", "client_encoding": "UNICODE", "DateStyle": "ISO, MDY", "TimeZone": "UTC",
-    "integer_datetimes": "on", "standard_conforming_strings": "on",
+    "integer_datetimes": "on",
 }  # fmt: skip
 """What the server says of itself when a session begins."""
 
@@ -68,7 +73,7 @@ class Faults:
         return self.faults.add(Fault(effect, SERVICE, verb, text, times, skip=skip, **more))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Redshift:
     """A warehouse that runs."""
 
@@ -80,6 +85,8 @@ class Redshift:
     server: Postgres
     shared: Shared
     sockets: set[socket.socket] = field(default_factory=set)
+    api: ApiListener = field(init=False)
+    """The Data API's own address; it has faults and a log of its own."""
 
     @property
     def faults(self) -> Faults:
@@ -106,6 +113,13 @@ class Redshift:
         """Arguments of `redshift_connector.connect`."""
         return {"host": self.host, "port": self.port, "user": self.user, "password": self.password, "database": self.database, "ssl": False}
 
+    def connect(self, database: str | None = None) -> psycopg.Connection:
+        """A client, through the proxy."""
+        return psycopg.connect(
+            host=self.host, port=self.port, user=self.user, password=self.password, dbname=database or self.database, autocommit=True,
+            sslmode="disable", client_encoding="utf8", prepare_threshold=None,
+        )  # fmt: skip
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Look inside, as a client would, unseen by faults and log. Late-binding views are not resolved."""
         with closing(self.server.connect(self.user, self.database)) as connection:
@@ -116,10 +130,9 @@ class Redshift:
         """Forget all schemas, faults and statements."""
         self.faults.clear()
         self.cut()
-        for (schema,) in self.rows("select nspname from pg_namespace where nspname !~ '^pg_' and nspname not in ('information_schema', 'public')"):
+        for (schema,) in self.rows("select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'"):
             self.rows(f'drop schema "{schema}" cascade')
-        self.rows("drop schema public cascade; create schema public; grant all on schema public to public; "
-                  "truncate pg_catalog.standin_load_error, pg_catalog.standin_load")  # fmt: skip
+        self.rows("create schema public; grant all on schema public to public; delete from pg_catalog.standin_load_error")
         self.statements.clear()
 
     def cut(self) -> None:
@@ -140,10 +153,10 @@ class _Reports:
     def load_error(self, table: str, file: str, column: Target | None, code: int, message: str) -> None:
         """Keep one."""
         known = (self.database, file, column.name if column else None, column.base if column else None, code, message)
-        with closing(psycopg.connect(host=os.path.dirname(self.server[0].socket), user=self.user, dbname=self.database)) as connection:
+        with closing(psycopg.connect(host=self.server[0].folder, user=self.user, dbname=self.database)) as connection:
             connection.execute(
-                "insert into pg_catalog.standin_load_error (user_id, query_id, database_name, table_id, start_time, file_name, column_name, "
-                f"column_type, error_code, error_message) values (100, 0, %s, to_regclass({literal(table)})::oid::int, "
+                "insert into pg_catalog.standin_load_error (user_id, query_id, database_name, table_id, start_time, file_name, "
+                f"column_name, column_type, error_code, error_message) values (100, 0, %s, to_regclass({literal(table)})::oid::int, "
                 "now() at time zone 'utc', %s, %s, %s, %s, %s)".encode(), known,
             )  # fmt: skip
             connection.commit()
@@ -154,21 +167,28 @@ def redshift(
     *, s3_address: str | None = None, user: str = USER, password: str = PASSWORD, database: str = DATABASE
 ) -> Iterator[Redshift]:
     """A warehouse of its own, empty, that reads S3 at an address."""
-    s3 = boto3.Session(*CREDENTIALS_OF_S3, region_name=REGION).client("s3", endpoint_url=s3_address)
+    session = boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+    s3 = session.client("s3", endpoint_url=s3_address)
     with postgres(user, database) as server, socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         world = World(database, {user: password}, s3, _Reports([server], user, database))
         shared = Shared(world, FaultPlan(), Statements())
         running = Redshift("127.0.0.1", listener.getsockname()[1], user, password, database, server, shared)
         threading.Thread(target=_accepting, args=(listener, running), daemon=True).start()
         try:
-            yield running
+            with data_api(running.connect, PLACES) as running.api:
+                yield running
         finally:
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             running.cut()
 
 
-CREDENTIALS_OF_S3 = (CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
+@contextmanager
+def redshift_beside(running: StandIns, **said: str) -> Iterator[Redshift]:
+    """A warehouse beside the stand-ins of an account: it reads their S3, and their `redshift-data` is this one's."""
+    with redshift(s3_address=running.address, **said) as warehouse:
+        running.control("serve_elsewhere", service=SERVICE_OF_API, port=warehouse.api.server_port)
+        yield warehouse
 
 
 def _accepting(listener: socket.socket, running: Redshift) -> None:
@@ -194,21 +214,29 @@ def _conversation(connection: socket.socket, running: Redshift) -> None:
 
 
 def _served(client: Wire, running: Redshift) -> None:
-    code, parameters = startup_of(client.read_startup())
+    code, parameters = startup_of(raw := client.read_startup())
     while code in (SSL_REQUEST, GSS_REQUEST):
         client.send_raw(b"N")
-        code, parameters = startup_of(client.read_startup())
+        code, parameters = startup_of(raw := client.read_startup())
     if code == CANCEL_REQUEST:
+        _cancelled(raw, running.server)
         return
     try:
         backend = _let_in(client, code, parameters, running)
     except RefusedError as refused:
-        client.send(RefusedError(**{"code": refused.code, "message": refused.message}, S="FATAL").answer)
+        client.send(RefusedError(refused.code, refused.message, S="FATAL").answer)
         return
     with closing(backend):
         backend.run("select 1")
         with suppress(HungUpError):
             Session(client, backend, running.shared, parameters["user"]).serve()
+
+
+def _cancelled(asked: bytes, server: Postgres) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(server.socket)
+        connection.sendall(struct.pack("!i", len(asked) + 4) + asked)
+        connection.recv(1)
 
 
 def _let_in(client: Wire, code: int, parameters: dict[str, str], running: Redshift) -> Backend:

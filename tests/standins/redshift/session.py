@@ -104,7 +104,7 @@ class Session:
             self._pass_on(Message(b"P", name + b"\0" + wanted.sql.encode() + b"\0" + types))
 
     def _bind(self, message: Message) -> None:
-        portal, name, rest = message.body.split(b"\0", 2)
+        portal, name, _ = message.body.split(b"\0", 2)
         wanted = self.portals[portal] = self.prepared.get(name, Plan("", "", ""))
         if wanted.action:
             self.client.send(Message(b"2"))
@@ -118,8 +118,8 @@ class Session:
         fresh = self._planned(wanted.text)
         if fresh.sql != wanted.sql:
             self.prepared[name] = fresh
-            for message in (Message(b"C", b"S" + name + b"\0"), Message(b"P", name + b"\0" + fresh.sql.encode() + b"\0" + struct.pack("!h", 0))):
-                self._pass_on(message, quiet=True)
+            self._pass_on(Message(b"C", b"S" + name + b"\0"), quiet=True)
+            self._pass_on(Message(b"P", name + b"\0" + fresh.sql.encode() + b"\0" + struct.pack("!h", 0)), quiet=True)
 
     def _describe(self, message: Message) -> None:
         kind, name = message.body[:1], message.body[1:-1]

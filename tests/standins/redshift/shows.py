@@ -26,7 +26,8 @@ select database_name, schema_name, schema_owner, schema_type, schema_acl, null::
 from pg_catalog.svv_redshift_schemas where schema_name like {like} order by schema_name"""
 DATABASES = "select * from pg_catalog.svv_redshift_databases where database_name like {like}"
 GRANTS = """
-select current_database()::varchar as database_name, namespace_name as schema_name, relation_name as object_name, 'TABLE'::varchar as object_type,
+select current_database()::varchar as database_name, namespace_name as schema_name, relation_name as object_name,
+    'TABLE'::varchar as object_type,
     privilege_type, identity_id, case identity_type when 'group' then '/' || identity_name else identity_name end as identity_name,
     case identity_type when 'group' then 'role' else identity_type end as identity_type, admin_option, 'TABLE'::varchar as privilege_scope,
     null::varchar as grantor_name

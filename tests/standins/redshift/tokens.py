@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from sqlglot.dialects import Redshift
+from sqlglot.dialects.redshift import Redshift
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Token, TokenType
-
+from sqlglot.tokenizer_core import Token, TokenType
 
 
 class _Plain(Redshift):
@@ -201,7 +200,7 @@ def identifier(name: str) -> str:
 
 def literal(value: str | None) -> str:
     """A string in SQL."""
-    return "null" if value is None else "'" + value.replace("'", "''") + "'"
+    return "null" if value is None else "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def closing(words: Sequence[Word], opening: int) -> int:

@@ -61,9 +61,9 @@ def _check_qualified(query: str) -> None:
     queries = {words[at - 1].name for at, word in enumerate(words) if word == "AS" and at and words[at + 1 : at + 2] == ["("]}
     for at, word in enumerate(words[:-1]):
         following = words[at + 1]
-        if word.upper in ("FROM", "JOIN") and following.is_name and following.name not in queries and not _in_function(words, at):
-            if words[at + 2 : at + 3] not in (["."], ["("]):
-                raise RefusedError("0A000", "All the relation names inside should be qualified when creating VIEW WITH NO SCHEMA BINDING.")
+        named = word.upper in ("FROM", "JOIN") and following.is_name and following.name not in queries and not _in_function(words, at)
+        if named and words[at + 2 : at + 3] not in (["."], ["("]):
+            raise RefusedError("0A000", "All the relation names inside should be qualified when creating VIEW WITH NO SCHEMA BINDING.")
 
 
 def _in_function(words: Sequence[Word], at: int) -> bool:

@@ -61,7 +61,7 @@ class Wire:
         self.connection.close()
 
     def _exactly(self, size: int) -> bytes:
-        content = self.received.read(size)
+        content: bytes = self.received.read(size)
         if len(content) < size:
             raise ConnectionError("the other side has hung up")
         return content
@@ -70,7 +70,7 @@ class Wire:
 def startup_of(content: bytes) -> tuple[int, dict[str, str]]:
     """The code, and the parameters, of an opening message."""
     code = struct.unpack("!i", content[:4])[0]
-    parts = [part.decode() for part in content[4:].split(b"\0")]
+    parts = [part.decode(errors="replace") for part in content[4:].split(b"\0")]
     return code, dict(zip(parts[::2], parts[1::2], strict=False))
 
 
