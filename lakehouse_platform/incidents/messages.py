@@ -25,7 +25,7 @@ def parent(incident: Incident, policy: Policy, into: Incident | None = None) -> 
         return _recovered(incident, policy)
     title = f"{SIGNS[incident.severity]} {headline(incident)}"
     lists = [section(text) for text in (_members(incident), _downstream(incident)) if text]
-    steps = "\n".join(["*Next*", *(f"• {step}" for step in _steps(incident, policy))])
+    steps = "\n".join(["*Next:*", *(f"• {step}" for step in _steps(incident, policy))])
     blocks = (header(title), section("\n".join(_facts(incident, policy))), *lists, section(steps), context(_footer(incident, policy)))
     return Message(cut(escaped(f"{title}. {_extent(incident)}".strip()), TEXT), fitted(blocks))
 
@@ -40,12 +40,12 @@ def _cause(incident: Incident) -> tuple[Problem, list[Problem]]:
 def _facts(incident: Incident, policy: Policy) -> Iterator[str]:
     root, same = _cause(incident)
     about = "" if incident.title == root.asset else f"{name_of(root.asset)}: "
-    yield f"*What* {escaped(about + wording.what(root, days_of(same)))}"
+    yield f"*What:* {escaped(about + wording.what(root, days_of(same)))}"
     if root.closed is not None:
         yield f"{OVER} The cause was mended {escaped(moment(root.closed, policy.zone))}; what followed from it goes on."
-    yield f"*Means* {wording.means(root)}"
-    yield f"*Since* {escaped(moment(incident.opened, policy.zone))}"
-    yield f"*Owner* {_owner(incident, policy)}"
+    yield f"*Means:* {wording.means(root)}"
+    yield f"*Since:* {escaped(moment(incident.opened, policy.zone))}"
+    yield f"*Owner:* {_owner(incident, policy)}"
 
 
 def _owner(incident: Incident, policy: Policy) -> str:
@@ -65,7 +65,7 @@ def _members(incident: Incident) -> str:
     ended = len({p.asset for p in _others(incident)} - {p.asset for p in going_on})
     lines = sorted(_lines(going_on))
     mended = f"{OVER} In order again: {ended:,}" if ended else ""
-    named = bullets(f"*Failed, held or late with it ({len(lines):,})*", lines, MOST) if lines else ""
+    named = bullets(f"*Failed, held or late with it ({len(lines):,}):*", lines, MOST) if lines else ""
     return "\n".join(filter(None, (named, mended)))
 
 
@@ -88,7 +88,7 @@ def _downstream(incident: Incident) -> str:
     tables = [a for a in incident.affected if a not in datasets]
     parts = [("Datasets that wait", datasets), ("Tables that wait", tables)]
     return "\n".join(
-        f"*{title} ({len(found):,})* {escaped(wording.listed([name_of(a) for a in found], MOST))}" for title, found in parts if found)
+        f"*{title} ({len(found):,}):* {escaped(wording.listed([name_of(a) for a in found], MOST))}" for title, found in parts if found)
 
 
 def _extent(incident: Incident) -> str:
@@ -131,10 +131,10 @@ def _recovered(incident: Incident, policy: Policy) -> Message:
     root, same = _cause(incident)
     ended = incident.recovered or incident.opened
     lines = (
-        f"*What was* {escaped(wording.what(root, days_of(same)))}",
-        f"*From* {escaped(moment(incident.opened, policy.zone))}",
-        f"*To* {escaped(moment(ended, policy.zone))}: {duration(ended - incident.opened)}",
-        f"*Owner* {_owner(incident, policy)}",
+        f"*What was:* {escaped(wording.what(root, days_of(same)))}",
+        f"*From:* {escaped(moment(incident.opened, policy.zone))}",
+        f"*To:* {escaped(moment(ended, policy.zone))}: {duration(ended - incident.opened)}",
+        f"*Owner:* {_owner(incident, policy)}",
     )
     members = _members(incident)
     blocks: Iterable[Block] = (
@@ -162,7 +162,7 @@ def news(incident: Incident, problems: Sequence[Problem], policy: Policy) -> Mes
     cause = [p for p in problems if p.key == incident.root]
     others = [p for p in problems if p.key != incident.root]
     told = [f"*The cause is known:* {escaped(name_of(p.asset))}. {escaped(wording.what(p, days_of([p])))}" for p in cause]
-    lists = [bullets(f"*Also ({len(others):,})*", sorted(_lines(others)), MOST)] if others else []
+    lists = [bullets(f"*Also ({len(others):,}):*", sorted(_lines(others)), MOST)] if others else []
     plain = f"The cause is known: {headline(incident)}" if cause else f"Also: {_count(len({p.asset for p in others}), 'more asset')}"
     since = min(p.since for p in problems)
     text = "\n".join([*told, *lists])
@@ -210,6 +210,6 @@ def _finding(incident: Incident, policy: Policy, *, is_new: bool) -> str:
     others = len({p.asset for p in incident.open_problems} - {root.asset})
     also = f" With it: {_count(others, 'other asset')}." if others else ""
     owner = f" · {incident.owner}" if incident.owner else ""
-    since = f"since {incident.opened.astimezone(policy.zone):%d %b %H:%M}"
-    said = f"{_subject(incident)}: {wording.what(root, days_of(same))}{also} {since}{owner}"
+    began = f"{incident.opened.astimezone(policy.zone):%d %b %H:%M}"
+    said = f"{_subject(incident)}: {wording.what(root, days_of(same))}{also} Since {began}{owner}"
     return escaped(f"{'(new) ' if is_new else ''}{said}")
