@@ -49,7 +49,7 @@ def run_warehouse_marts(project: Project, marts: Sequence[Mart], wanted: Collect
     """
     asked = [mart for mart in marts if mart.contract.name in wanted]
     session = _session(project)
-    stale = {mart.contract.name: _moved_on(project, session, marts, mart) for mart in asked}
+    stale = {mart.contract.name: moved_on(project, session, marts, mart) for mart in asked}
     dbt = warehouse_mart_project(project, marts, session)
 
     def built(of: Sequence[Mart], build: Build) -> dict[str, CheckOutcome]:
@@ -124,7 +124,7 @@ def _joined(first: Build, second: Build) -> Build:
     return Build(tuple({outcome.name: outcome for outcome in (*first.outcomes, *second.outcomes)}.values()))
 
 
-def _moved_on(project: Project, session: Session, marts: Sequence[Mart], mart: Mart) -> list[str]:
+def moved_on(project: Project, session: Session, marts: Sequence[Mart], mart: Mart) -> list[str]:
     """Tables that the mart is made of, at whatever remove, and that the warehouse does not hold as the lake has them now."""
     from lakehouse_platform.warehouse.held import newest_entry
 

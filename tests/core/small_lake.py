@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from lakehouse_platform import contracts
 from lakehouse_platform.contracts.contract import Contract
-from lakehouse_platform.contracts.types import LakeType
 from lakehouse_platform.engines.base import Commit, Engine, TableSpec
 from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.naming import Zone
@@ -113,13 +112,14 @@ def add(lake: Lake, zone: str, name: str, rows: Rows) -> None:
     """Append rows to a table of the lake."""
     contract = CONTRACTS[name]
     columns = ods_columns(contract) if zone == Zone.ODS else hds_columns(contract)
-    _append(lake, lake.uri(zone, contract), columns, rows)
+    partition = ("is_current",) if zone == Zone.HDS else ()
+    _append(lake, TableSpec(lake.uri(zone, contract), columns, partition), rows)
 
 
-def _append(lake: Lake, uri: str, columns: Mapping[str, LakeType], rows: Rows) -> None:
-    lake.engine.create(TableSpec(uri, columns))
-    held = pa.Table.from_pylist([dict(row) for row in rows], schema=lake.engine.schema(columns))
-    lake.engine.open(uri).append(held.to_reader(), Commit("test"))
+def _append(lake: Lake, table: TableSpec, rows: Rows) -> None:
+    lake.engine.create(table)
+    held = pa.Table.from_pylist([dict(row) for row in rows], schema=lake.engine.schema(table.schema))
+    lake.engine.open(table.uri).append(held.to_reader(), Commit("test"))
 
 
 def published(lake: Lake, contract: Contract, *names: str) -> list[tuple[object, ...]]:
