@@ -9,8 +9,8 @@ from tests.standins.answers import Answer
 from tests.standins.domo.answering import Refusal, Request, Routes, done, said
 from tests.standins.domo.state import Account, Dataset
 
-MOST_VALUES = 254
-"""A policy's list of values is shorter than 255."""
+MOST_CHARACTERS = 255
+"""A filter's values together have fewer."""
 OPERATORS = frozenset({
     "EQUALS", "LIKE", "GREATER_THAN", "LESS_THAN", "GREATER_THAN_EQUAL", "LESS_THAN_EQUAL", "BETWEEN", "BEGINS_WITH", "ENDS_WITH",
     "CONTAINS",
@@ -30,8 +30,9 @@ def _policy(account: Account, dataset: Dataset, given: Mapping[str, Any]) -> dic
     for found in filters:
         if found.get("column") not in {column.name for column in dataset.columns}:
             raise Refusal(400, f"There is no column {found.get('column')}.")
-        if found.get("operator") not in OPERATORS or not 0 < len(found.get("values", [])) <= MOST_VALUES:
-            raise Refusal(400, f"A filter has an operator of {', '.join(sorted(OPERATORS))}, and 1 to {MOST_VALUES} values.")
+        if found.get("operator") not in OPERATORS or not 0 < sum(map(len, found.get("values", []))) < MOST_CHARACTERS:
+            operators = ", ".join(sorted(OPERATORS))
+            raise Refusal(400, f"A filter has an operator of {operators}, and values of fewer than {MOST_CHARACTERS} characters.")
     if not given.get("name"):
         raise Refusal(400, "name is required.")
     people = {name: list(given.get(name, [])) for name in ("users", "groups")}

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 TYPES: dict[str, pa.DataType] = {
-    "STRING": pa.string(), "LONG": pa.int64(), "DECIMAL": pa.decimal128(38, 18), "DOUBLE": pa.float64(),
+    "STRING": pa.string(), "LONG": pa.int64(), "DECIMAL": pa.decimal256(76, 38), "DOUBLE": pa.float64(),
     "DATE": pa.date32(), "DATETIME": pa.timestamp("us"),
 }  # fmt: skip
 FORMS = {
@@ -101,14 +101,21 @@ def merged(old: pa.Table, new: pa.Table, keys: Sequence[str]) -> pa.Table:
     same = " AND ".join(f'old."{key}" IS NOT DISTINCT FROM new."{key}"' for key in keys)
     key = ", ".join(f'"{key}"' for key in keys)
     with duckdb.connect() as connection:
-        connection.register("old", old)
-        connection.register("new", new.append_column("_place", pa.array(range(new.num_rows), pa.int64())))
+        connection.register("old", _plain(old, pa.string()))
+        connection.register("new", _plain(new, pa.string()).append_column("_place", pa.array(range(new.num_rows), pa.int64())))
         found = connection.sql(
             f"SELECT * FROM old WHERE NOT EXISTS (SELECT 1 FROM new WHERE {same}) UNION ALL "
             f"SELECT * EXCLUDE (_place) FROM (SELECT * FROM new QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY _place DESC) = 1 "
             "ORDER BY _place)"
         ).to_arrow_table()
     return found.cast(new.schema)
+
+
+def _plain(table: pa.Table, decimals: pa.DataType) -> pa.Table:
+    """Rows as DuckDB takes them, which has no decimals so wide."""
+    wide = [pa.types.is_decimal256(field.type) for field in table.schema]
+    fields = [field.with_type(decimals) if is_wide else field for field, is_wide in zip(table.schema, wide, strict=True)]
+    return table.cast(pa.schema(fields))
 
 
 def query(table: pa.Table, sql: str) -> pa.Table:
@@ -118,7 +125,7 @@ def query(table: pa.Table, sql: str) -> pa.Table:
         spoken = spoken.replace(f"from {name}", "FROM dataset").replace(f"FROM {name}", "FROM dataset")
     try:
         with duckdb.connect(config={"enable_external_access": False}) as connection:
-            connection.register("dataset", table)
+            connection.register("dataset", _plain(table, pa.float64()))
             return connection.sql(spoken).to_arrow_table()
     except (duckdb.Error, AttributeError) as error:
         raise Unfit(f"the query is not understood: {error}") from None

@@ -53,6 +53,16 @@ class DomoStandIn:
         self._faults.clear()
         self._log.entries.clear()
 
+    def snapshot(self) -> bytes:
+        """The account as it is."""
+        return pickle.dumps(self.account)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Be the account that it was; faults and calls are forgotten."""
+        self._listener.account = pickle.loads(snapshot)
+        self._faults.clear()
+        self._log.entries.clear()
+
     # What goes wrong, and when.
 
     def plan(self, fault: Fault) -> int:

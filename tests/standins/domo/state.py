@@ -252,6 +252,12 @@ class Account:
     def __post_init__(self) -> None:
         self.users[self.owner] = {"id": self.owner, "name": "Data Platform", "email": "platform@example.com", "role": "Admin"}
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "lock"}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        self.__dict__ |= held | {"lock": threading.RLock()}
+
     @property
     def owner(self) -> int:
         """The user whom the client's own datasets belong to."""
