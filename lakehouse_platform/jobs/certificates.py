@@ -16,7 +16,7 @@ from lakehouse_platform.certify.state import Certificate, certificates
 from lakehouse_platform.certify.subject import Asset, Subject
 from lakehouse_platform.contracts import ContractErrors
 from lakehouse_platform.contracts.contract import Contract
-from lakehouse_platform.errors import TransientError, UnknownName, did_you_mean
+from lakehouse_platform.errors import LakehouseError, UnknownName, did_you_mean
 from lakehouse_platform.jobs.datasets import dataset_checks
 from lakehouse_platform.jobs.marts import Mart, mart_complete_through, mart_project, prepare_marts, read_marts
 from lakehouse_platform.jobs.project import Project
@@ -25,8 +25,9 @@ from lakehouse_platform.naming import Zone, asset_key, dataset_asset_key
 from lakehouse_platform.settings import Domo
 
 if TYPE_CHECKING:
-    from lakehouse_platform.certify.served import Account
+    from lakehouse_platform.domo.base import Patience
     from lakehouse_platform.domo.instance import Instance
+    from lakehouse_platform.domo.public import DomoApi
 
 CERTIFIED = CheckSpec("certified", "The certificate stands: approved, unchanged since, and every gate open.", about_now=True)
 """The check of a dataset that is to be certified, or of its mart where it has no dataset."""
@@ -59,7 +60,7 @@ class Certified:
         return tuple(subject_of(mart, self.marts, unknown, in_domo=in_domo) for mart in wanted)
 
     @cached_property
-    def account(self) -> Account | None:
+    def account(self) -> DomoApi | None:
         """The Domo account that datasets are published to; None where they go elsewhere. It is asked when it is used."""
         bound = self.project.environment.domo
         if not isinstance(bound, Domo):
@@ -67,7 +68,7 @@ class Certified:
         from lakehouse_platform.domo.public import PUBLIC, DomoApi
 
         address = bound.api.resolve() if bound.api is not None else PUBLIC
-        return DomoApi(bound.client_id.resolve(), bound.client_secret.resolve(), address)
+        return DomoApi(bound.client_id.resolve(), bound.client_secret.resolve(), address, _patience())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -208,7 +209,7 @@ def _observed(found: Certified, subject: Subject, now: dt.datetime) -> Iterator[
 
 
 def observe_domo(
-    found: Certified, account: Account, held: Iterable[Evidence], now: dt.datetime
+    found: Certified, account: DomoApi, held: Iterable[Evidence], now: dt.datetime
 ) -> tuple[tuple[Evidence, ...], dict[str, str]]:
     """What Domo says of the datasets that were published, where it is something new, and why one could not be asked for."""
     from lakehouse_platform.certify.served import observe as observe_served
@@ -221,7 +222,7 @@ def observe_domo(
             continue
         try:
             seen += observe_served(account, dataset, subject.dataset.key, now)
-        except TransientError as error:
+        except LakehouseError as error:
             failed[subject.name] = str(error)
     return changed(seen, held), failed
 
@@ -261,4 +262,11 @@ def instance_of(project: Project) -> Instance | None:
         return None
     from lakehouse_platform.domo.instance import Instance
 
-    return Instance(bound.instance.url.resolve(), bound.instance.token.resolve())
+    return Instance(bound.instance.url.resolve(), bound.instance.token.resolve(), _patience())
+
+
+def _patience() -> Patience:
+    """A look at the certificates has to end before the next one begins, which asks again."""
+    from lakehouse_platform.domo.base import Patience
+
+    return Patience(tries=2, connect_seconds=5.0, answer_seconds=30.0)

@@ -101,6 +101,8 @@ def _reread(project: Project) -> tuple[Certified, tuple[str, ...]]:
 def _observations(found: Certified, held: Sequence[ledger.Evidence], now: dt.datetime) -> tuple[list[ledger.Evidence], list[str]]:
     account = found.account
     served, failed = observe_domo(found, account, held, now) if account is not None else ((), {})
+    if account is not None:
+        account.close()
     return [*observe(found, held, now), *served], [f"Domo was not asked for the dataset of {name}: {why}" for name, why in failed.items()]
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
-from dagster._core.storage.dagster_run import RUNLESS_RUN_ID
 
 from lakehouse_platform.certify.evidence import Evidence, Kind
 
@@ -97,7 +96,7 @@ def _of_event(entry: dg.EventLogEntry, watched: Watched) -> Iterator[Evidence]:
     if event is None:
         return
     # What is told beside a run is each time an observation of its own.
-    run = f"{entry.run_id}@{entry.timestamp}" if entry.run_id == RUNLESS_RUN_ID else entry.run_id
+    run = entry.run_id or f"at {entry.timestamp}"
     said = event.event_specific_data
     if isinstance(said, dg.AssetCheckEvaluation):
         asset = said.asset_key.to_user_string()
