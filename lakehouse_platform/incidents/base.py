@@ -343,6 +343,10 @@ class AccessRefused(TerminalError):
     """The token is not valid, or lacks a scope: no channel can be told."""
 
 
+class MessageRefused(TerminalError):
+    """Slack does not take what a message says; others it takes."""
+
+
 class MessageGone(TerminalError):
     """A parent message was deleted."""
 

@@ -109,14 +109,14 @@ class _Cases:
         return above and _went_on(cause, effect) and _went_on(effect, cause)
 
     def _are_peers(self, one: Problem, other: Problem) -> bool:
-        """Whether one run failed twice for one reason: several tables of a source, or several assets of a step; or two checks at once."""
+        """Whether one run failed twice for one reason: several tables of a source, or assets of one step, or of none; or two checks."""
         if not one.run or one.run != other.run:
             return False
         if one.check is not None or other.check is not None:
             return one.asset == other.asset and one.partition == other.partition
         source = self.family.graph.connection(one.asset)
         same_source = bool(source) and source == self.family.graph.connection(other.asset)
-        return one.error == other.error and (same_source or (bool(one.step) and one.step == other.step))
+        return one.error == other.error and (same_source or one.step == other.step)
 
     def merge_once(self) -> bool:
         """Put two incidents together where one explains the root of the other; whether there were any."""

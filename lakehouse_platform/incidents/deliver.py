@@ -20,6 +20,7 @@ from lakehouse_platform.incidents.base import (
     Incident,
     Intent,
     MessageGone,
+    MessageRefused,
     Stage,
     State,
 )
@@ -79,6 +80,9 @@ def _tried(memory: Memory, action: Action, channel: Channel, now: dt.datetime, d
     except MessageGone:
         memory.save(_gone(memory.state, action.incident, action.key))
         return False
+    except MessageRefused as error:
+        delivery.failures.append(f"{action.channel}: {action.key}: {error}")
+        return False
     except (AccessRefused, ChannelBusy, ChannelRefused, ChannelUnavailable) as error:
         _leave(memory, action.channel, error, now, delivery)
         return False
@@ -92,7 +96,7 @@ def _send(memory: Memory, action: Action, channel: Channel, now: dt.datetime) ->
     try:
         ts = (channel.post(action.channel, action.message, action.key) if action.thread is None
               else channel.reply(action.channel, action.thread, action.message, action.key))
-    except (AccessRefused, ChannelBusy, ChannelRefused):
+    except (AccessRefused, ChannelBusy, ChannelRefused, MessageRefused):
         memory.save(before)
         raise
     memory.save(_told(memory.state, intent, ts))

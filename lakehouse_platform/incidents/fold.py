@@ -72,16 +72,20 @@ class _Ledger:
         """Say that a key is in order as of an observation; one that the log does not hold is kept only where it closes something."""
         order, known = order_of(by), self.problems.get(key)
         if known is not None and known.last < order:
-            self.problems[key] = replace(known, closed=known.closed or by.at, closed_by=known.closed_by or order, last=order)
-        if known is not None or by.id is not None:
+            self._close(known, by, order)
+        elif by.id is not None:
             self.settled[key] = max(order, self.settled.get(key, 0))
+
+    def _close(self, problem: Problem, by: Observation, order: int) -> None:
+        ended = problem if problem.closed is not None else replace(problem, closed=by.at, closed_by=order)
+        self.problems[problem.key] = replace(ended, last=order)
+        self.settled[problem.key] = max(order, self.settled.get(problem.key, 0))
 
     def _commit(self, seen: Observation) -> None:
         """A business day was committed: what kept it from being committed before is over."""
         self._settle(_commit_key(seen.asset, seen.partition), seen)
         for problem in [p for p in self.problems.values() if _ends(seen, p)]:
-            closed = seen if _in_log(problem) else replace(seen, id=None)
-            self._settle(problem.key, closed)
+            self._close(problem, seen, max(order_of(seen), problem.last + 1))
 
     def _fail(self, seen: Observation) -> None:
         key, order = key_of(seen), order_of(seen)
@@ -109,15 +113,11 @@ class _Ledger:
         for other in list(self.problems.values()):
             failed = other.check is None and other.key != problem.key and other.closed is None
             if failed and other.run and _echoes(other.asset, other.partition, other.run, problem):
-                self._settle(other.key, replace(seen, id=max(order_of(seen), other.last + 1)))
+                self._close(other, seen, max(order_of(seen), other.last + 1))
 
 
 def _commit_key(asset: str, partition: str | None) -> str:
     return _key(asset, partition, "+")
-
-
-def _in_log(problem: Problem) -> bool:
-    return not problem.key.endswith("~")
 
 
 def _ends(commit: Observation, problem: Problem) -> bool:
@@ -125,7 +125,7 @@ def _ends(commit: Observation, problem: Problem) -> bool:
     if problem.asset != commit.asset or problem.closed is not None:
         return False
     if problem.trouble is Trouble.LATE and problem.check == _NAMES[Kind.FRESHNESS]:
-        return commit.at > problem.seen
+        return commit.at > problem.since
     same_day = commit.partition is None or problem.partition is None or commit.partition == problem.partition
     held = problem.check is None or (problem.halting and problem.run != commit.run)
     return same_day and held and problem.last < order_of(commit)

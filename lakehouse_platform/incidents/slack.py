@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lakehouse_platform.incidents.base import AccessRefused, ChannelBusy, ChannelRefused, ChannelUnavailable, Message, MessageGone
+from lakehouse_platform.incidents.base import (
+    AccessRefused,
+    ChannelBusy,
+    ChannelRefused,
+    ChannelUnavailable,
+    Message,
+    MessageGone,
+    MessageRefused,
+)
 from lakehouse_platform.slack.base import (
     SlackAccessRefused,
     SlackBusy,
@@ -64,5 +72,7 @@ def _errors() -> Iterator[None]:
         raise AccessRefused(str(error)) from error
     except SlackMessageGone as error:
         raise MessageGone(str(error)) from error
-    except (SlackChannelRefused, SlackMessageRefused) as error:
+    except SlackMessageRefused as error:
+        raise MessageRefused(str(error)) from error
+    except SlackChannelRefused as error:
         raise ChannelRefused(str(error)) from error
