@@ -82,15 +82,14 @@ def run_load(project: Project, contract: Contract, zone: str, run: str, marts: S
         changed = project.warehouse.prepare(table)
         plan = _bring(project.warehouse, table, files, snapshot, run)
         granted = project.warehouse.grant(table)
-        checks = _checks(project.warehouse, wanted, files, snapshot, plan)
-    held = project.warehouse.loaded(wanted.place)
+        held = project.warehouse.loaded(wanted.place) or NEVER
+        checks = _checks(project.warehouse, wanted, files, snapshot, held, plan.reason)
     figures = {**_figures(table, plan, snapshot, held), "seconds": round(time.monotonic() - begun, 3)}
     figures |= {"table_changed": "; ".join(changed)} if changed else {}
     figures |= {"grants_changed": len(granted)} if granted else {}
     broken = [check.name for check in checks if not check.passed]
     halted = f"{wanted.place} is not what the lake holds at version {snapshot.version}: {', '.join(broken)}" if broken else None
-    rows = held.rows if held is not None else 0
-    return Outcome(checks, rows, rows, figures, _complete_through(project, wanted, marts), halted)
+    return Outcome(checks, held.rows, held.rows, figures, _complete_through(project, wanted, marts), halted)
 
 
 def plan_table(wanted: TableLoad, snapshot: Snapshot, joins: Joins, warehouse: Warehouse) -> WarehouseTable:
@@ -147,10 +146,11 @@ def _load(table: WarehouseTable, plan: LoadPlan, files: DeltaFiles, snapshot: Sn
     return Load(table, plan, snapshot, held, added, removed, files.rows(snapshot), run)
 
 
-def _checks(warehouse: Warehouse, wanted: TableLoad, files: DeltaFiles, snapshot: Snapshot, plan: LoadPlan) -> tuple[CheckOutcome, ...]:
-    held = warehouse.loaded(wanted.place)
-    if held is None or held.version != snapshot.version:
-        why = f"Not compared: {plan.reason}."
+def _checks(
+    warehouse: Warehouse, wanted: TableLoad, files: DeltaFiles, snapshot: Snapshot, held: Loaded, reason: str
+) -> tuple[CheckOutcome, ...]:
+    if (held.lake_id, held.version) != (snapshot.lake_id, snapshot.version):
+        why = f"Not compared: {reason}."
         return tuple(CheckOutcome(spec.name, passed=True, halting=True, description=why) for spec in load_checks())
     rows, counted = files.rows(snapshot), warehouse.count(wanted.place)
     count = CheckOutcome(ROWS_MATCH, rows == counted, halting=True, figures={"lake_rows": rows, "warehouse_rows": counted})
@@ -173,10 +173,10 @@ def summed(columns: Mapping[str, LakeType]) -> tuple[str, ...]:
         if lake.kind in _WHOLE or (lake.kind is Kind.DECIMAL and (lake.precision or MOST_DIGITS + 1) <= MOST_DIGITS))
 
 
-def _figures(table: WarehouseTable, plan: LoadPlan, snapshot: Snapshot, held: Loaded | None) -> dict[str, Figure]:
+def _figures(table: WarehouseTable, plan: LoadPlan, snapshot: Snapshot, held: Loaded) -> dict[str, Figure]:
     layout = table.layout
     return {
-        "warehouse_table": str(table.place), "delta_version": snapshot.version, "loaded_version": held.version if held is not None else -1,
+        "warehouse_table": str(table.place), "delta_version": snapshot.version, "loaded_version": held.version,
         "mode": plan.mode.value, "reason": plan.reason, "files_added": len(plan.added), "files_removed": len(plan.removed),
         "bytes_read": sum(file.bytes for file in (*plan.added, *plan.removed)), "table_bytes": snapshot.bytes,
         "distribution": f"{layout.distribution} {layout.dist_key or ''}".strip(), "sort_key": ", ".join(layout.sort_key),

@@ -54,20 +54,20 @@ class DataApi:
     def __init__(self, account: Account, settings: Redshift, pace: Pace = PACE) -> None:
         self._account, self._settings, self._pace = account, settings, pace
 
-    def run(self, name: str, statements: Sequence[Statement], *, known: float | None = None) -> None:
+    def run(self, what: str, statements: Sequence[Statement]) -> None:
         """Run the statements in one transaction, or wait for the same batch that runs already.
 
         A batch that ended without success before this call is run again under a new token. Raises as the statements' guards say,
         TransientError where the answer does not come, and cancels the batch where this process is interrupted.
         """
-        begun = time.time() if known is None else known
+        begun = time.time()
         for generation in range(GENERATIONS):
-            batch = self._submit(name, statements, generation)
-            ended = self._followed(name, batch)
+            batch = self._submit(what, statements, generation)
+            ended = self._followed(what, batch)
             if ended["Status"] == "FINISHED":
                 return
             if ended["CreatedAt"].timestamp() >= begun or generation == GENERATIONS - 1:
-                raise _failure(name, ended, statements)
+                raise _failure(what, ended, statements)
 
     def _submit(self, name: str, statements: Sequence[Statement], generation: int) -> str:
         found = self._settings

@@ -110,12 +110,16 @@ def create_ledger() -> tuple[str, ...]:
     return create_schema(LEDGER_SCHEMA), f"CREATE TABLE IF NOT EXISTS {LEDGER_AT} ({columns}) DISTSTYLE ALL"
 
 
-def first_entry(place: Place) -> str:
-    """The entry before a table's first load, which that load supersedes."""
-    said, known = f"{literal(place.schema)}, {literal(place.name)}", f"SELECT 1 FROM {LEDGER_AT} WHERE {entries_of(place)}"
-    return (
+def open_ledger(place: Place) -> tuple[str, ...]:
+    """The entry that a table's first load supersedes: nothing is in the table. One that was dropped and made again begins anew."""
+    said, own = f"{literal(place.schema)}, {literal(place.name)}", f"FROM {LEDGER_AT} WHERE {entries_of(place)}"
+    opened = (
         f"INSERT INTO {LEDGER_AT} (table_schema, table_name, {names(ENTRY)}, loaded_at) "
-        f"SELECT {said}, 0, -1, '', '', '', 0, 'nothing', '', GETDATE() WHERE NOT EXISTS ({known})")
+        f"SELECT {said}, COALESCE(MAX(ordinal) + 1, 0), -1, '', '', '', 0, 'nothing', '', GETDATE() {own}")
+    superseding = (
+        f"UPDATE {LEDGER_AT} SET superseded_by = n.newest FROM (SELECT MAX(ordinal) AS newest {own}) n "
+        f"WHERE {entries_of(place)} AND superseded_by IS NULL AND ordinal < n.newest")
+    return opened, superseding
 
 
 def entries_of(place: Place) -> str:

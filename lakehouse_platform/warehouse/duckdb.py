@@ -61,6 +61,9 @@ class DuckDbTables:
                 return ()
             faults.reach("warehouse.define.before")
             connection.execute("BEGIN")
+            opened = ddl.open_ledger(table.place) if held is None or not known else ()
+            for sql in (*ddl.create_ledger(), ddl.create_schema(table.place.schema), *opened):
+                connection.execute(sql.replace(" DISTSTYLE ALL", "").replace("GETDATE()", "now()"))
             said = _define(connection, table, held, wanted)
             connection.execute("COMMIT")
             faults.reach("warehouse.define.after")
@@ -141,8 +144,6 @@ def _define(
     connection: duckdb.DuckDBPyConnection, table: WarehouseTable, held: dict[str, str] | None, wanted: dict[str, str]
 ) -> tuple[str, ...]:
     place = table.place
-    for sql in (*ddl.create_ledger(), ddl.create_schema(place.schema), ddl.first_entry(place)):
-        connection.execute(sql.replace(" DISTSTYLE ALL", "").replace("GETDATE()", "now()"))
     if held == wanted:
         return ()
     columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in wanted.items())

@@ -44,7 +44,7 @@ def plan_evolution(held: Held | None, table: WarehouseTable) -> tuple[Step, ...]
     """Steps, each of which leaves a table that readers can use; none where it is as it should be."""
     if held is None:
         laid = f"{table.place} made: {'; '.join(table.layout.reasons) or ddl.layout_clause(table.layout).strip()}"
-        return (Step(laid, (ddl.create_table(table.place, table), ddl.first_entry(table.place))),)
+        return (Step(laid, (ddl.create_table(table.place, table), *ddl.open_ledger(table.place))),)
     reasons = rebuild_reasons(held, table)
     if reasons:
         kept = [column.name for column in table.columns if column.name in held.columns]

@@ -7,47 +7,46 @@ from lakehouse_platform.warehouse import ddl
 from lakehouse_platform.warehouse.base import LEDGER, LEDGER_SCHEMA, Loaded, Place
 from lakehouse_platform.warehouse.ddl import literal
 from lakehouse_platform.warehouse.evolution import Held
-from lakehouse_platform.warehouse.session import Session
+from lakehouse_platform.warehouse.session import Ask
 
 
-def held_table(session: Session, place: Place) -> Held | None:
+def held_table(ask: Ask, place: Place) -> Held | None:
     """Columns and layout of a table, None where there is none."""
     where = f"schemaname = {literal(place.schema)} AND tablename = {literal(place.name)}"
-    found = session.query(
-        f"SET search_path TO {ddl.quoted(place.schema)}",  # PG_TABLE_DEF only shows what is on it.
-        f'SELECT "column", type, encoding, distkey, sortkey FROM pg_table_def WHERE {where}')
+    ask(f"SET search_path TO {ddl.quoted(place.schema)}")  # PG_TABLE_DEF only shows what is on it.
+    found = ask(f'SELECT "column", type, encoding, distkey, sortkey FROM pg_table_def WHERE {where}')
     if not found:
         return None
     sorted_by = sorted((abs(int(str(key))), str(name)) for name, _, _, _, key in found if key)
     return Held(
-        columns={str(name): str(kind) for name, kind, *_ in found}, distribution=held_distribution(session, place),
+        columns={str(name): str(kind) for name, kind, *_ in found}, distribution=held_distribution(ask, place),
         dist_key=next((str(name) for name, _, _, is_key, _ in found if is_key), None), sort_key=tuple(name for _, name in sorted_by),
         encodings={str(name): str(encoding) for name, _, encoding, *_ in found})
 
 
-def held_distribution(session: Session, place: Place) -> Distribution | None:
+def held_distribution(ask: Ask, place: Place) -> Distribution | None:
     """How a table's rows are spread, None where there are none, or no table."""
-    found = session.query(
+    found = ask(
         f'SELECT diststyle FROM svv_table_info WHERE "schema" = {literal(place.schema)} AND "table" = {literal(place.name)}')
     said = str(found[0][0]).lower().partition("(")[0] if found else ""
     return Distribution(said) if said in set(Distribution) else None
 
 
-def held_readers(session: Session, place: Place) -> tuple[str, ...]:
+def held_readers(ask: Ask, place: Place) -> tuple[str, ...]:
     """Roles that may read a table."""
-    found = session.query(
+    found = ask(
         f"SELECT identity_name FROM svv_relation_privileges WHERE namespace_name = {literal(place.schema)} "
         f"AND relation_name = {literal(place.name)} AND privilege_type = 'SELECT' AND identity_type = 'role'")
     return tuple(str(row[0]) for row in found)
 
 
-def newest_entry(session: Session, place: Place) -> Loaded | None:
+def newest_entry(ask: Ask, place: Place) -> Loaded | None:
     """The newest entry of a table in the ledger, None where it has none or there is no ledger."""
     known = f"SELECT 1 FROM svv_tables WHERE table_schema = {literal(LEDGER_SCHEMA)} AND table_name = {literal(LEDGER)}"
-    if not session.query(known):
+    if not ask(known):
         return None
     entries = f"SELECT {ddl.names(ddl.ENTRY)} FROM {ddl.LEDGER_AT} WHERE {ddl.entries_of(place)} AND superseded_by IS NULL"
-    found = session.query(f"{entries} ORDER BY ordinal DESC LIMIT 1")
+    found = ask(f"{entries} ORDER BY ordinal DESC LIMIT 1")
     return entry_of(found[0]) if found else None
 
 

@@ -11,13 +11,13 @@ from lakehouse_platform.contracts.serving import Distribution
 from lakehouse_platform.settings import Redshift
 from lakehouse_platform.warehouse import ddl
 from lakehouse_platform.warehouse.base import FileReader, Load, Loaded, Place, WarehouseTable
-from lakehouse_platform.warehouse.data_api import PACE, DataApi, Pace, fits
+from lakehouse_platform.warehouse.data_api import DataApi, fits
 from lakehouse_platform.warehouse.evolution import Step, plan_evolution
 from lakehouse_platform.warehouse.grants import plan_grants
 from lakehouse_platform.warehouse.held import held_distribution, held_readers, held_table, newest_entry
 from lakehouse_platform.warehouse.manifest import Manifest, plan_manifests
 from lakehouse_platform.warehouse.session import Session
-from lakehouse_platform.warehouse.transfer import Statement, plan_statements
+from lakehouse_platform.warehouse.transfer import Batches, Statement, plan_statements
 
 
 class RedshiftWarehouse:
@@ -25,26 +25,29 @@ class RedshiftWarehouse:
 
     kind = "redshift"
 
-    def __init__(self, settings: Redshift, account: Account, *, kms_key: str | None = None, pace: Pace = PACE) -> None:
-        """`kms_key` encrypts manifests, as it does the lake."""
+    def __init__(self, settings: Redshift, account: Account, *, kms_key: str | None = None, batches: Batches | None = None) -> None:
+        """`kms_key` encrypts manifests, as it does the lake; `batches` runs loads, the Data API where nothing is given."""
         self._settings, self._account, self._kms_key = settings, account, kms_key
-        self._session, self._batches = Session(settings), DataApi(account, settings, pace)
+        self._session = Session(settings)
+        self._batches: Batches = batches or DataApi(account, settings)
 
     def distribution(self, place: Place) -> Distribution | None:
         """How the table's rows are spread now; None where there is no table, or it is empty."""
-        return held_distribution(self._session, place)
+        with self._session.asking() as ask:
+            return held_distribution(ask, place)
 
     def prepare(self, table: WarehouseTable) -> tuple[str, ...]:
         """Make the table, or change it to what it should be; what was done."""
         place = table.place
-        if newest_entry(self._session, place) is None:
-            begin = [*ddl.create_ledger(), ddl.create_schema(place.schema)]
-            self._transact(f"making room for {place}", begin)
-        steps = plan_evolution(held_table(self._session, place), table)
+        with self._session.asking() as ask:
+            known, held = newest_entry(ask, place) is not None, held_table(ask, place)
+        if not known:
+            self._transact(f"making room for {place}", [*ddl.create_ledger(), ddl.create_schema(place.schema)])
+        steps = plan_evolution(held, table)
         for step in steps:
             self._take(step, place)
-        if newest_entry(self._session, place) is None:
-            self._transact(f"opening the ledger of {place}", [ddl.first_entry(place)])
+        if held is not None and not known:
+            self._transact(f"opening the ledger of {place}", ddl.open_ledger(place))
         return tuple(step.said for step in steps)
 
     def _take(self, step: Step, place: Place) -> None:
@@ -57,12 +60,13 @@ class RedshiftWarehouse:
 
     def _transact(self, what: str, statements: Sequence[str]) -> None:
         faults.reach("warehouse.define.before")
-        self._session.transact(what, [Statement(sql) for sql in statements])
+        self._session.run(what, [Statement(sql) for sql in statements])
         faults.reach("warehouse.define.after")
 
     def loaded(self, place: Place) -> Loaded | None:
         """The newest load of a table, None where it was never prepared."""
-        return newest_entry(self._session, place)
+        with self._session.asking() as ask:
+            return newest_entry(ask, place)
 
     def load(self, load: Load, reader: FileReader) -> None:  # noqa: ARG002 (COPY reads the files itself)
         """Write the manifests, and run the load as one batch, which is one transaction."""
@@ -72,15 +76,15 @@ class RedshiftWarehouse:
         statements = plan_statements(load, added, removed, self._settings.copy_role)
         what = f"loading {load.table.place} at version {load.snapshot.version}"
         faults.reach("warehouse.load.before")
-        if fits(statements):
-            self._batches.run(what, statements)
-        else:  # Files of very many different ages: more statements than a batch may have.
-            self._session.transact(what, statements)
+        # Files of very many different ages take more statements than a batch of the Data API may have.
+        batches = self._batches if fits(statements) else self._session
+        batches.run(what, statements)
         faults.reach("warehouse.load.after")
 
     def grant(self, table: WarehouseTable) -> tuple[str, ...]:
         """Have exactly the readers read the table."""
-        statements = plan_grants(table.place, held_readers(self._session, table.place), table.readers)
+        with self._session.asking() as ask:
+            statements = plan_grants(table.place, held_readers(ask, table.place), table.readers)
         if statements:
             self._transact(f"granting {table.place}", statements)
         return statements

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import cast
 
 import redshift_connector
 from redshift_connector import error as driver
@@ -19,6 +18,7 @@ from lakehouse_platform.warehouse.base import LoadDiverged, LoadRefused
 from lakehouse_platform.warehouse.transfer import Guard, Statement
 
 Rows = list[tuple[object, ...]]
+Ask = Callable[[str], Rows]
 
 PASSING_STATES = re.compile(r"^(08|53|57P0|40)")
 """SQL states of errors that may be over next time: lost connections, no room, shutdown, transactions that met each other."""
@@ -69,15 +69,24 @@ class Session:
         """Who connects."""
         return self._settings.user.resolve()
 
-    def query(self, *statements: str) -> Rows:
-        """Rows of the last statement; those before it set the scene. Nothing is committed."""
+    def query(self, sql: str) -> Rows:
+        """Rows of one question."""
+        with self.asking() as ask:
+            return ask(sql)
+
+    @contextmanager
+    def asking(self) -> Iterator[Ask]:
+        """Several questions on one connection. Nothing is committed."""
         with self._connected("a question to the warehouse") as connection:
             cursor = connection.cursor()
-            for sql in statements:
-                cursor.execute(sql)
-            return cast("Rows", [tuple(row) for row in cursor.fetchall()])
 
-    def transact(self, what: str, statements: Sequence[Statement]) -> None:
+            def ask(sql: str) -> Rows:
+                cursor.execute(sql)
+                return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+
+            yield ask
+
+    def run(self, what: str, statements: Sequence[Statement]) -> None:
         """Run the statements in one transaction. Raises the guard's error where one fails, with nothing changed."""
         with self._connected(what) as connection:
             cursor = connection.cursor()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Protocol
 
 from lakehouse_platform.contracts.serving import Distribution
 from lakehouse_platform.contracts.types import LakeType
@@ -32,6 +33,13 @@ class Statement:
 
     sql: str
     guard: Guard | None = None
+
+
+class Batches(Protocol):
+    """Runs statements in one transaction: a connection does, and so does the Data API."""
+
+    def run(self, what: str, statements: Sequence[Statement]) -> None:
+        """Run all of them or none. Raises what the guard of the failing one says, TransientError where it is open what became."""
 
 
 @dataclass(frozen=True, slots=True)

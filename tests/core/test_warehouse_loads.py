@@ -1,0 +1,275 @@
+"""Loads into both warehouses: the same cases, on a DuckDB file and on Redshift with its lake on S3."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from redshift_connector import connect
+
+from lakehouse_platform.contracts.serving import WarehouseLayout
+from lakehouse_platform.errors import LakehouseError
+from lakehouse_platform.jobs.steps import Outcome
+from lakehouse_platform.jobs.warehouse import ROWS_MATCH, SUMS_AGREE
+from lakehouse_platform.naming import Zone
+from lakehouse_platform.settings import DuckDbWarehouse
+from lakehouse_platform.settings.references import Reference
+from lakehouse_platform.settings.serving import Redshift
+from lakehouse_platform.warehouse.base import LoadRefused, Place
+from lakehouse_platform.warehouse.redshift import RedshiftWarehouse
+from lakehouse_platform.warehouse.session import Session
+from tests.core.warehouse_lake import LAST, ODD, TYPES, OneTable, contract
+from tests.standins.account import StandIns, stand_ins
+from tests.standins.redshift import Redshift as Running
+from tests.standins.redshift import redshift
+
+PLACE = Place("finance", "curated_sale")
+MANY = [{"id": n, "amount": Decimal(n), "note": "x" * 20} for n in range(2000)]
+"""So many rows that a changed one is a small part of the table."""
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[StandIns]:
+    with stand_ins() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(aws: StandIns) -> Iterator[Running]:
+    with redshift(s3_address=aws.address) as running:
+        yield running
+
+
+@pytest.fixture
+def in_file(tmp_path: Path) -> OneTable:
+    return OneTable(tmp_path, DuckDbWarehouse(tmp_path / "warehouse.duckdb"), str(tmp_path / "lake"))
+
+
+def settings(running: Running, folder: Path, bucket: str) -> Redshift:
+    """Secrets lie in files, as references have them."""
+    def secret(name: str, value: str) -> Reference:
+        (folder / name).write_text(value)
+        return Reference("file", name, folder, name)
+
+    return Redshift(
+        secret("host", running.host), running.port, running.database, secret("user", running.user), secret("password", running.password),
+        "arn:aws:iam::123456789012:role/copy", f"s3://{bucket}/manifests", workgroup="analytics", tls=False)
+
+
+@pytest.fixture
+def on_redshift(aws: StandIns, server: Running, tmp_path: Path) -> Iterator[OneTable]:
+    bucket = f"warehouse-{uuid.uuid4().hex[:12]}"
+    aws.account.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    bound = settings(server, tmp_path, bucket)
+    with closing(connect(**server.client)) as connection:
+        connection.autocommit = True
+        for role in ("analyst", "auditor", "intern"):
+            connection.cursor().execute(f"create role {role}")
+    made = RedshiftWarehouse(bound, aws.account, batches=Session(bound))
+    yield OneTable(tmp_path, bound, f"s3://{bucket}/lake", aws.store, account=aws.account, made=lambda: made)
+    server.reset()
+    server.rows("drop role analyst; drop role auditor; drop role intern")
+    aws.faults.clear()
+
+
+@pytest.fixture(params=["in_file", "on_redshift"])
+def one(request: pytest.FixtureRequest) -> OneTable:
+    found: OneTable = request.getfixturevalue(request.param)
+    return found
+
+
+def passed(outcome: Outcome) -> bool:
+    return {c.name for c in outcome.checks} == {ROWS_MATCH, SUMS_AGREE} and all(c.passed for c in outcome.checks) and not outcome.halted
+
+
+def same(one: OneTable) -> bool:
+    return one.held == one.stored and len(one.held) > 0
+
+
+def test_first_load_takes_everything(one: OneTable) -> None:
+    one.append({"id": 1, "amount": Decimal("1.5"), "note": "a"})
+    done = one.load()
+    assert passed(done)
+    assert (done.figures["mode"], done.figures["reason"], done.rows) == ("full", "nothing was loaded before", 1)
+    assert one.held == [(1, Decimal("1.5000"), "a")]
+
+
+def test_the_same_version_is_loaded_once(one: OneTable) -> None:
+    one.append({"id": 1})
+    one.load()
+    again = one.load()
+    assert (again.figures["mode"], again.figures["reason"]) == ("nothing", "version 1 is loaded already")
+    assert passed(again)
+    assert same(one)
+
+
+def test_every_type_arrives_exactly(one: OneTable) -> None:
+    one.contract = contract(TYPES)
+    one.append(*ODD)
+    assert passed(one.load())
+    read = {"said", "blob"}  # Read otherwise than written: SUPER, and bytes as hexadecimal.
+    names = [name for name in TYPES if name not in read]
+    rows = {row[0]: row for row in one.warehouse.rows(PLACE, names)}
+    assert rows == {row["id"]: tuple(row[name] for name in names) for row in ODD}
+
+
+def test_added_rows_are_loaded_alone(one: OneTable) -> None:
+    one.append(*MANY)
+    one.load()
+    one.append({"id": -1, "amount": Decimal("0.0001"), "note": None})
+    done = one.load()
+    assert passed(done)
+    assert (done.figures["mode"], done.figures["reason"]) == ("incremental", "1 files came and 0 went since version 1")
+    assert done.figures["bytes_read"] < done.figures["table_bytes"]
+    assert same(one)
+
+
+def test_rows_that_changed_and_rows_that_left_the_lake(one: OneTable) -> None:
+    one.append(*MANY)
+    one.append({"id": -1, "note": "old"}, {"id": -2, "note": "stays"}, {"id": -3, "note": "goes"})
+    one.load()
+    one.upsert({"id": -1, "note": "new"}, {"id": -4, "note": "came"}, drop=[-3])
+    done = one.load()
+    assert (passed(done), done.figures["mode"], done.figures["files_removed"]) == (True, "incremental", 1)
+    assert same(one)
+    notes = {row[0]: row[1] for row in one.warehouse.rows(PLACE, ["id", "note"]) if int(str(row[0])) < 0}
+    assert notes == {-1: "new", -2: "stays", -4: "came"}
+
+
+def test_a_table_whose_files_were_rewritten_is_replaced(one: OneTable) -> None:
+    one.append({"id": 1}, {"id": 2})
+    one.load()
+    one.replace({"id": 3})
+    done = one.load()
+    assert (passed(done), done.figures["mode"]) == (True, "full")
+    assert [row[0] for row in one.held] == [3]
+
+
+def test_a_table_that_was_dropped_is_made_and_loaded_again(one: OneTable, meddle: Callable[[str], None]) -> None:
+    one.append({"id": 1})
+    one.load()
+    meddle("drop table finance.curated_sale")
+    done = one.load()
+    assert (passed(done), done.figures["reason"]) == (True, "nothing was loaded before")
+    assert same(one)
+
+
+def test_all_rows_gone_from_the_lake_are_gone_from_the_warehouse(one: OneTable) -> None:
+    one.append({"id": 1}, {"id": 2})
+    one.load()
+    one.replace()
+    assert passed(one.load())
+    assert one.held == []
+
+
+def test_a_table_without_a_key_is_replaced_where_files_went(one: OneTable) -> None:
+    one.contract = contract(key=())
+    one.append({"id": 1}, {"id": 1})
+    assert passed(one.load())
+    one.append({"id": 1})
+    assert one.load().figures["mode"] == "incremental"
+    one.replace({"id": 1})
+    assert one.load().figures["reason"] == "files were rewritten, and there is no key to tell their rows by"
+    assert len(one.held) == 1
+
+
+def test_a_key_that_comes_twice_is_refused_and_nothing_changes(one: OneTable) -> None:
+    one.append({"id": 1, "note": "held"})
+    one.load()
+    one.replace({"id": 7}, {"id": 7})
+    with pytest.raises(LoadRefused, match=r"finance\.curated_sale: version 2 has rows with the same key \(id\)"):
+        one.load()
+    assert one.held == [(1, None, "held")]
+    assert one.warehouse.loaded(PLACE).version == 1  # type: ignore[union-attr]
+
+
+def test_a_table_that_the_lake_made_anew_is_loaded_anew(one: OneTable) -> None:
+    one.append({"id": 1})
+    one.append({"id": 2})
+    one.load()
+    one.root += "-again"
+    one.append({"id": 3})
+    done = one.load()
+    assert (done.figures["reason"], done.figures["loaded_version"]) == ("the lake's table was made anew", 1)
+    assert same(one)
+
+
+def test_rows_that_somebody_changed_in_the_warehouse_are_found_and_repaired(one: OneTable, meddle: Callable[[str], None]) -> None:
+    one.append(*MANY)
+    one.load()
+    meddle("delete from finance.curated_sale where id = 7")
+    assert [c.name for c in one.load().checks if not c.passed] == [ROWS_MATCH, SUMS_AGREE]
+    one.append({"id": -1})
+    done = one.load()
+    assert "would not have the 2,001 rows of version 2" in str(done.figures["reason"]) or "not the 2,001" in str(done.figures["reason"])
+    assert (passed(done), same(one)) == (True, True)
+
+
+def test_a_changed_number_is_found_by_its_sum(one: OneTable, meddle: Callable[[str], None]) -> None:
+    one.append({"id": 1, "amount": Decimal("10.0001")}, {"id": 2, "amount": Decimal(5)})
+    one.load()
+    meddle("update finance.curated_sale set amount = 10.0002 where id = 1")
+    done = one.load()
+    assert [(c.name, c.description) for c in done.checks if not c.passed] == [(SUMS_AGREE, "amount")]
+    assert done.halted == "finance.curated_sale is not what the lake holds at version 1: sums_agree"
+
+
+def test_history_keeps_the_partition_column_that_its_files_lack(one: OneTable) -> None:
+    one.contract, one.zone = contract(source=None, keeps_history=True, warehouse=WarehouseLayout(("hds",))), Zone.HDS
+    first, second = (dt.datetime(2026, 11, day, tzinfo=dt.UTC) for day in (1, 2))
+    one.append({"id": 1, "note": "old", "valid_from": first, "valid_to": second, "is_current": False},
+               {"id": 1, "note": "new", "valid_from": second, "is_current": True}, {"id": 2, "valid_from": LAST, "is_current": True})
+    one.load()
+    assert sorted(one.warehouse.rows(Place("finance", "hds_sale"), ["id", "valid_from", "is_current"]), key=repr) == sorted(
+        [(1, first, False), (1, second, True), (2, LAST, True)], key=repr)
+
+
+def test_a_column_that_came_late_is_null_in_older_files(one: OneTable) -> None:
+    one.append(*MANY)
+    one.load()
+    one.grow(extra="varchar(3)")
+    one.append({"id": -1, "extra": "yes"})
+    done = one.load()
+    assert done.figures["table_changed"] == "column extra added"
+    assert (passed(done), same(one)) == (True, True)
+
+
+def test_a_column_that_left_the_contract_leaves_the_warehouse(one: OneTable) -> None:
+    one.append({"id": 1, "amount": Decimal(5), "note": "x"})
+    one.load()
+    one.contract = contract({"id": "bigint", "note": "varchar(20)"})
+    done = one.load()
+    assert "rebuilt" in str(done.figures["table_changed"])
+    assert one.held == [(1, "x")]
+
+
+def test_a_column_of_another_type_is_rebuilt_with_its_rows(one: OneTable) -> None:
+    one.contract = contract({"id": "bigint", "amount": "numeric(19,4)"})
+    one.append({"id": 1, "amount": Decimal("7.0000")})
+    one.load()
+    one.contract = contract({"id": "bigint", "amount": "double precision"})
+    one.root += "-again"
+    one.append({"id": 1, "amount": 7.5})
+    done = one.load()
+    assert ("rebuilt" in str(done.figures["table_changed"]), passed(done)) == (True, True)
+    assert one.held == [(1, 7.5)]
+
+
+@pytest.fixture
+def meddle(one: OneTable, request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Change the warehouse behind everybody's back."""
+    def in_file(sql: str) -> None:
+        with duckdb.connect(str(one.folder / "warehouse.duckdb")) as connection:
+            connection.execute(sql)
+
+    if isinstance(one.settings, DuckDbWarehouse):
+        return in_file
+    running: Running = request.getfixturevalue("server")
+    return lambda sql: running.rows(sql) and None
