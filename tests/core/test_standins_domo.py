@@ -45,7 +45,7 @@ def connected(domo: DomoStandIn) -> Any:
     there = domo.environment
     return Domo(
         there["LAKEHOUSE_DOMO_CLIENT"], there["LAKEHOUSE_DOMO_SECRET"], api_host=there["LAKEHOUSE_DOMO_API"], use_https=False,
-        request_timeout=5)
+        request_timeout=60)
 
 
 def schema(columns: dict[str, str]) -> dict[str, Any]:
