@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -50,19 +51,25 @@ class TableVersions:
         """`uri` is the table's; `store` says how a lake on S3 is reached."""
         self._uri = uri if "://" in uri else str(Path(uri).resolve())
         self._access = access_to(store)
-        self._spill = TemporaryDirectory(prefix="lakehouse-")
-        limits: dict[str, str | bool | int | float | list[str]] = {
-            "threads": THREADS, "memory_limit": memory, "temp_directory": self._spill.name}
-        self._connection = duckdb.connect(":memory:", config=limits | NO_DOWNLOADS)
-        self._access.prepare(self._connection)
-        self._connection.execute("set TimeZone = 'UTC'")
+        self._memory = memory
+        self._held = ExitStack()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._connection.close()
-        self._spill.cleanup()
+        self._held.close()
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        """Made by the first question: often there is none."""
+        spill = self._held.enter_context(TemporaryDirectory(prefix="lakehouse-"))
+        limits: dict[str, str | bool | int | float | list[str]] = {
+            "threads": THREADS, "memory_limit": self._memory, "temp_directory": spill}
+        found = self._held.enter_context(duckdb.connect(":memory:", config=limits | NO_DOWNLOADS))
+        self._access.prepare(found)
+        found.execute("set TimeZone = 'UTC'")
+        return found
 
     def rows(self, version: int, columns: Sequence[str], *, division: tuple[str, str] | None = None) -> pa.RecordBatchReader:
         """The rows of a version, batch by batch; only those whose column has a value (as text) where a `division` names both.

@@ -20,6 +20,7 @@ from lakehouse_platform.domo.public import DomoApi
 from lakehouse_platform.engines.base import Commit, TableSpec
 from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.naming import Zone
+from lakehouse_platform.publish.dataset import Published, publish_dataset
 from lakehouse_platform.publish.domo import DomoDestination, Pace
 from lakehouse_platform.publish.refresh import Refreshed, refresh_dataset
 from lakehouse_platform.zones.lake import Lake
@@ -35,7 +36,6 @@ CONTRACT: Contract = replace(
     publication=Publication(NAME, "What was sold", ("sales",)))
 Row = tuple[object, ...]
 SEEN = dt.datetime(2026, 11, 2, 5, 30, tzinfo=dt.UTC)
-TOKEN_ENDS = dt.timedelta(hours=1)
 
 
 def sale(number: int, amount: str = "1.00", region: str = "north", day: int = 2) -> Row:
@@ -109,6 +109,13 @@ class Shop:
         """Bring the dataset to the mart's newest version."""
         with self.destination() as destination:
             return refresh_dataset(self.lake, destination, contract, part_bytes=self.part_bytes, clock=self.now)
+
+    def send(self, *rows: Row, contract: Contract = CONTRACT) -> Published:
+        """Replace the dataset's rows, without a mart."""
+        schema = self.lake.engine.schema(declared(contract))
+        held = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema=schema)
+        with self.destination() as destination:
+            return publish_dataset(destination, contract, held.to_reader(), part_bytes=self.part_bytes)
 
     def later(self, minutes: float = 16) -> None:
         """Let time pass until the next commit is taken."""
