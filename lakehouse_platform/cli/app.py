@@ -11,6 +11,7 @@ import click
 from lakehouse_platform.cli.athena import athena
 from lakehouse_platform.cli.bundle import bundle
 from lakehouse_platform.cli.catalog import catalog
+from lakehouse_platform.cli.certify import certify
 from lakehouse_platform.cli.contracts import explain, schema, validate
 from lakehouse_platform.cli.cost import cost
 from lakehouse_platform.cli.demo import demo
@@ -64,7 +65,7 @@ def lakehouse(context: click.Context, folder: str | None, environment: str | Non
 
 
 COMMANDS = (
-    validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine,
+    validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, certify,
     cost, catalog, storage, athena, bundle, tick, dev, demo,
 )
 """In the order of a day's work."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--schema", "schema_file", metavar="FILE", help="Also write the contracts' JSON Schema, for editors, to FILE.")
 @with_place
 def validate(place: Place, schema_file: str | None) -> int:
-    """Check every contract and every environment, and show all problems at once.
+    """Check every contract, its approvals, and every environment, and show all problems at once.
 
     Each problem has its file and line, what is allowed there, and the nearest match. Nothing is connected to.
 
@@ -34,13 +34,14 @@ def validate(place: Place, schema_file: str | None) -> int:
 
     Exit codes: 0 everything is valid, 1 there are problems, 2 there is no lakehouse here.
     """
+    from lakehouse_platform.certify.approvals import check_approvals
     from lakehouse_platform.contracts import check
 
     if schema_file is not None:
         _write(Path(schema_file), _schema("contract"))
     contracts, problems = check(place.contracts)
     environments, wrong = _environments(place.folder)
-    found = sorted({*problems, *wrong, *_unbound(contracts, environments)})
+    found = sorted({*problems, *wrong, *_unbound(contracts, environments), *check_approvals(place.contracts, contracts)})
     for problem in found:
         click.echo(f"{shown(problem.file)}:{problem.line}: {problem.message}")
     if found:
