@@ -78,10 +78,16 @@ def _address(text: str) -> str:
     return text
 
 
+def _fingerprint(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise ValueError(f'"{text}" is not a contract\'s fingerprint: 64 digits of 0-9 and a-f, as `lakehouse certify` writes them.')
+    return text
+
+
 Text = Annotated[str, Field(min_length=1)]
 Instant = Annotated[str, AfterValidator(_instant)]
 Person = Annotated[str, AfterValidator(_address)]
-Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 
 
 class RequestBlock(Closed):
