@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lakehouse_platform.contracts.contract import Contract
-from lakehouse_platform.errors import ContractError, did_you_mean
 from lakehouse_platform.jobs.marts import Mart, mart_complete_through
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.jobs.steps import CheckOutcome, CheckSpec, Figure, Outcome
@@ -26,17 +25,10 @@ def dataset_checks(contract: Contract) -> tuple[CheckSpec, ...]:
 
 
 def awaited_marts(contract: Contract, marts: Sequence[Mart]) -> tuple[Contract, ...]:
-    """The marts that must be of the same business day before the dataset is sent: its own first, then those that its contract waits for.
-
-    Raises ContractError for one that there is not.
-    """
+    """The marts that must be of the same business day before the dataset is sent: its own first, then those that its contract waits for."""
     by_name = {mart.contract.name: mart.contract for mart in marts}
     wanted = contract.publication.waits_for if contract.publication is not None else ()
-    missing = [name for name in wanted if name not in by_name]
-    if missing:
-        known = did_you_mean(missing[0], by_name, noun="marts")
-        raise ContractError(f'{contract.path}: the dataset of {contract.name} waits for "{missing[0]}", which is no mart. {known}')
-    return tuple(dict.fromkeys((contract, *(by_name[name] for name in wanted))))
+    return (contract, *(by_name[name] for name in dict.fromkeys(wanted)))
 
 
 def run_dataset(project: Project, mart: Mart, marts: Sequence[Mart]) -> Outcome:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 from dagster._core.definitions.metadata import RawMetadataValue
 
-from lakehouse_platform.jobs.datasets import dataset_checks, run_dataset
+from lakehouse_platform.errors import TerminalError
+from lakehouse_platform.jobs.datasets import awaited_marts, dataset_checks, run_dataset
 from lakehouse_platform.jobs.lineage import mart_lineage
 from lakehouse_platform.jobs.marts import Mart, run_marts
 from lakehouse_platform.jobs.project import Project
@@ -20,6 +21,10 @@ from lakehouse_platform.orchestration.steps import Event, check_spec, report_at_
 STEP = "curated"
 """Name of the step that builds marts, and of its pool: one file is built in at a time."""
 DOMO = "domo"
+
+
+class MartsMissing(TerminalError):
+    """A dataset was asked for a business day that not all of its marts were built for."""
 
 
 def build_marts(project: Project, marts: Sequence[Mart], partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
@@ -77,14 +82,15 @@ def dataset_key(mart: Mart) -> dg.AssetKey:
 
 
 def build_dataset(project: Project, mart: Mart, marts: Sequence[Mart], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """A mart's dataset as an asset."""
+    """A mart's dataset as an asset. It follows a business day once all marts that it waits for were built for it and passed."""
     contract, key, specs = mart.contract, dataset_key(mart), dataset_checks(mart.contract)
     upstream = describe.key_of(Zone.CURATED, contract)
+    awaited = [describe.key_of(Zone.CURATED, one) for one in awaited_marts(contract, marts)]
     lineage = dg.TableColumnLineage({c.name: [dg.TableColumnDep(upstream, c.name)] for c in contract.columns})
     title = contract.publication.dataset if contract.publication else contract.table
 
     @dg.asset(
-        key=key, deps=[upstream], group_name=contract.domain, partitions_def=partitions, pool="_".join(key.path),
+        key=key, deps=awaited, group_name=contract.domain, partitions_def=partitions, pool="_".join(key.path),
         backfill_policy=dg.BackfillPolicy.single_run(), description=(contract.publication and contract.publication.description) or None,
         owners=[contract.owner], kinds={DOMO}, tags=describe.tags_of(DOMO, contract), automation_condition=FOLLOW,
         metadata={"dataset": title, "dagster/column_schema": describe.schema_of(DOMO, contract)},
@@ -94,10 +100,18 @@ def build_dataset(project: Project, mart: Mart, marts: Sequence[Mart], partition
     def dataset(context: dg.AssetExecutionContext) -> Iterator[Event]:
         done: list[Outcome] = []
 
-        def once(_: str) -> Outcome:
+        def once(day: str) -> Outcome:
+            _check_built(context.instance, awaited, day)
             done[:] = done or [run_dataset(project, mart, marts)]
             return done[0]
 
         yield from run_days(context, key, once, lineage)
 
     return dataset
+
+
+def _check_built(instance: dg.DagsterInstance, marts: Sequence[dg.AssetKey], day: str) -> None:
+    """Automation waits for the day's marts; a run that somebody starts is told."""
+    missing = [key.to_user_string() for key in marts if day not in instance.get_materialized_partitions(key)]
+    if missing:
+        raise MartsMissing(f"{', '.join(missing)} was not built for {day}. Materialize it first, or together with the dataset.")

@@ -27,6 +27,11 @@ MARTS = {
     "operations": ("kpi_fulfilment_daily",), "risk": ("kpi_limit_usage",),
 }
 DATASETS = {"customer": ("customers",), "finance": ("revenue_by_day",), "operations": ("fulfilment_by_day",)}
+LOADED = {
+    "customer": ("ods_customer", "hds_customer"),
+    "finance": ("ods_billing_customer", "ods_fx_rate", "ods_gl_account", "hds_gl_account", "ods_invoice"),
+    "operations": ("ods_shipment",), "risk": ("ods_credit_limit", "ods_exposure"),
+}
 WITHOUT_HISTORY = {"hds/risk/watchlist": "it has no key to follow a row by"}
 WITHOUT_PARTITIONS_AND_CHECKS = {"source": "the legacy's own tables: nothing here writes them, Raw's check looks at their columns"}
 LOADS = """
@@ -58,6 +63,7 @@ def names(zone: str, tables: Mapping[str, tuple[str, ...]]) -> set[str]:
 def test_there_is_an_asset_a_table_and_zone(specs: list[dg.AssetSpec]) -> None:
     history = names("hds", TABLES) - WITHOUT_HISTORY.keys()
     wanted = names("raw", TABLES) | names("ods", TABLES) | history | names("curated", MARTS) | names("domo", DATASETS)
+    wanted |= names("warehouse", LOADED)
     assert {spec.key.to_user_string() for spec in specs} == wanted
 
 
@@ -117,9 +123,9 @@ def test_a_job_and_a_schedule_a_domain(defs: dg.Definitions) -> None:
     assert {schedule.job_name for schedule in repository.schedule_defs} == wanted
 
 
-def test_automation_freshness_and_alerts_are_watched_from_the_start(defs: dg.Definitions) -> None:
+def test_automation_freshness_incidents_and_the_watching_itself_are_watched_from_the_start(defs: dg.Definitions) -> None:
     running = {s.name for s in defs.get_repository_def().sensor_defs if s.default_status is dg.DefaultSensorStatus.RUNNING}
-    assert running == {"automation", "data_freshness", "alerts", "landing"}
+    assert running == {"automation", "data_freshness", "landing", "incidents", "heartbeat"}
 
 
 def test_they_load_with_an_empty_environment_and_no_network_in_little_time(defs: dg.Definitions) -> None:
