@@ -103,7 +103,8 @@ def test_a_refused_first_entry_leaves_no_file(mart: Contract) -> None:
     ("- {}\n", ["1: an entry says one of requested, approved, revoked."]),
     (ASKED.replace("2026-11-20T09:00:00Z", "2026-11-20"), [
         '1: "2026-11-20" is not an instant. Write it with its zone, as in 2026-11-20T09:00:00Z.']),
-    (ASKED.replace(OURS, "abc"), ['1: "abc" is not a contract\'s fingerprint: 64 digits of 0-9 and a-f, as `lakehouse certify` writes them.']),
+    (ASKED.replace(OURS, "abc"), [
+        '1: "abc" is not a contract\'s fingerprint: 64 digits of 0-9 and a-f, as `lakehouse certify` writes them.']),
     (GRANTED, ["1: approves without an open request: somebody has to request it first."]),
     (ASKED + GRANTED + GRANTED, ["3: approves without an open request: somebody has to request it first."]),
     (ASKED + GRANTED.replace("bo@", "ANA@"), ["2: ANA@shop.test requested it and cannot approve it. Somebody else has to."]),
