@@ -31,6 +31,7 @@ SKEW = dt.timedelta(minutes=10)
 """By which Slack's clock may be behind."""
 PAUSE = 30.0
 """Seconds that a busy channel is left alone where it does not say how long."""
+REFUSALS = (AccessRefused, ChannelBusy, ChannelRefused, ChannelUnavailable, MessageRefused)
 BY_DELETION = "the deletion of its message"
 
 
@@ -80,10 +81,7 @@ def _tried(memory: Memory, action: Action, channel: Channel, now: dt.datetime, d
     except MessageGone:
         memory.save(_gone(memory.state, action.incident, action.key))
         return False
-    except MessageRefused as error:
-        delivery.failures.append(f"{action.channel}: {action.key}: {error}")
-        return False
-    except (AccessRefused, ChannelBusy, ChannelRefused, ChannelUnavailable) as error:
+    except REFUSALS as error:
         _leave(memory, action.channel, error, now, delivery)
         return False
     return True
@@ -114,7 +112,7 @@ def recall(memory: Memory, channel: Channel, now: dt.datetime, delivery: Deliver
                 _recalled(memory, intent, channel)
             except MessageGone:
                 memory.save(_gone(memory.state, intent.incident, intent.key))
-            except (AccessRefused, ChannelBusy, ChannelRefused, ChannelUnavailable) as error:
+            except REFUSALS as error:
                 _leave(memory, intent.channel, error, now, delivery)
 
 
@@ -137,14 +135,14 @@ def look(memory: Memory, channel: Channel, now: dt.datetime, delivery: Delivery)
             memory.save(stages.reacted(memory.state, incident.id, channel.reactions(told.channel, told.ts)))
         except MessageGone:
             memory.save(_gone(memory.state, incident.id, ""))
-        except (AccessRefused, ChannelBusy, ChannelRefused, ChannelUnavailable) as error:
+        except REFUSALS as error:
             _leave(memory, told.channel, error, now, delivery)
 
 
 def _leave(memory: Memory, channel: str, error: LakehouseError, now: dt.datetime, delivery: Delivery) -> None:
     """Leave a channel alone, or all of Slack, for the rest of the tick; as long as it asks for where it is busy."""
     delivery.failures.append(f"{channel}: {error}")
-    delivery.closed.add(channel)
+    delivery.closed |= set() if isinstance(error, MessageRefused) else {channel}
     delivery.unreachable |= isinstance(error, AccessRefused | ChannelUnavailable)
     if isinstance(error, ChannelBusy):
         until = now + dt.timedelta(seconds=PAUSE if error.retry_after is None else error.retry_after)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from lakehouse_platform.errors import LakehouseError
 from lakehouse_platform.incidents.base import (
     ChannelBusy,
     ChannelUnavailable,
@@ -102,6 +103,8 @@ class Workspace:
     """Slack as its users see it. Calls may fail before or after they took effect."""
 
     fault: Fault = never
+    refused: dict[str, LakehouseError] = field(default_factory=dict)
+    """What a channel answers, or a message that has such words in it."""
     now: dt.datetime = NOON
     posted: dict[str, tuple[str, str, Posted]] = field(default_factory=dict)
     """Channel, key and message by ts."""
@@ -150,6 +153,9 @@ class Workspace:
         return result
 
     def _add(self, channel: str, message: Message, key: str, thread: str | None) -> str:
+        for words, error in self.refused.items():
+            if words == channel or words in message.text:
+                raise error
         ts = f"{len(self.posted):06}"
         self.posted[ts] = (channel, key, Posted(ts, message, self.now, thread))
         return ts

@@ -1,0 +1,208 @@
+"""Nothing is told twice and nothing is lost, whatever Slack, the store and the process do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+
+import pytest
+
+from lakehouse_platform.errors import LakehouseError
+from lakehouse_platform.incidents.base import (
+    AccessRefused,
+    ChannelBusy,
+    ChannelRefused,
+    ChannelUnavailable,
+    MessageRefused,
+    Stage,
+    State,
+    StateMoved,
+    StateUnreadable,
+)
+from lakehouse_platform.incidents.memory import Memory, from_text, to_text
+from lakehouse_platform.incidents.stages import acknowledge
+from tests.core.incident_cases import (
+    HOUR,
+    MINUTE,
+    POLICY,
+    Desk,
+    Died,
+    Fault,
+    Shelf,
+    Workspace,
+    checked,
+    done,
+    failed,
+    late,
+    never,
+    told,
+    wrong_at,
+)
+
+ODS, HDS, DATASET, ORDER = "ods/finance/invoice", "hds/finance/invoice", "domo/finance/revenue", "raw/sales/order"
+START = [checked(1, ODS, "rule"), late(2, HDS)]
+END = [done(300, ODS), late(301, HDS, passed=True)]
+
+
+def day(slack: Fault = never, shelf: Fault = never) -> Desk:
+    """An incident begins, gets news, and ends; what dies is started again with what it had not finished."""
+    desk = Desk(slack=Workspace(slack), shelf=Shelf(shelf))
+    for observed, after in ((START, 10), ((), 90), ((), 30), ([failed(150, DATASET)], 20), ((), 30), ((), 30),
+                            ([done(299, DATASET), *END], 60), ((), 30), ((), 30)):
+        pause = dt.timedelta(seconds=after)
+        while True:
+            try:
+                desk.tick(*observed, after=pause)
+                break
+            except Died:
+                pause = dt.timedelta(0)
+    return desk
+
+
+def said(desk: Desk) -> list[tuple[str, str]]:
+    """Keys and first lines in Slack."""
+    return [(key, one.message.text) for _, key, one in desk.slack.posted.values()]
+
+
+CALLS, SAVES = len(day().slack.calls), 30
+
+
+@pytest.mark.parametrize("what", ["die", "die after", "refuse", "lose", "busy"])
+def test_a_call_that_goes_wrong_changes_nothing_of_what_is_said(what: str) -> None:
+    calm = day()
+    for place in range(CALLS):
+        desk = day(slack=wrong_at(place, what=what))
+        assert said(desk) == said(calm), f"call {place}, {calm.slack.calls[place]}"
+        assert desk.state.intents == {}
+
+
+@pytest.mark.parametrize("what", ["die", "die after"])
+def test_a_process_that_dies_at_a_save_says_nothing_twice(what: str) -> None:
+    calm = day()
+    for place in range(SAVES):
+        desk = day(shelf=wrong_at(place, what=what))
+        assert said(desk) == said(calm), f"save {place}"
+
+
+def test_that_a_day_is_told_as_one_message_its_news_and_its_end() -> None:
+    desk = day()
+    assert desk.slack.parents() == ["✅ finance.invoice (ODS) is in order again"]
+    assert desk.slack.replies() == ["Also (1):", "✅ It is over after 5 min: finance.invoice (ODS) and 2 other assets are in order again."]
+
+
+def test_an_outage_loses_nothing() -> None:
+    desk = Desk(slack=Workspace(lambda _: "refuse"))
+    desk.settle(*START)
+    for _ in range(5):
+        delivery = desk.tick()
+        assert [action.channel for action in delivery.due] == ["C0FIN"]
+    desk.slack.fault = never
+    desk.tick()
+    desk.tick()
+    assert len(desk.slack.parents()) == 1
+
+
+def test_an_outage_in_which_it_began_and_ended_is_not_news() -> None:
+    desk = Desk(slack=Workspace(lambda _: "refuse"))
+    desk.settle(*START)
+    desk.tick(*END)
+    desk.slack.fault = never
+    desk.tick()
+    assert desk.slack.posted == {}
+
+
+def test_an_end_during_an_outage_is_told_afterwards() -> None:
+    desk = told(START)
+    desk.slack.fault = lambda _: "refuse"
+    desk.tick(*END, after=4 * HOUR)
+    desk.slack.fault = never
+    desk.tick(after=HOUR)
+    assert [reply[0] for reply in desk.slack.replies()] == ["✅"]
+
+
+def test_a_message_whose_answer_was_lost_before_it_all_ended_is_found_and_ended() -> None:
+    desk = Desk(slack=Workspace(wrong_at(0, what="lose")))
+    desk.settle(*START)
+    assert desk.only().told is None
+    desk.tick(*END)
+    assert desk.slack.parents() == ["✅ finance.invoice (ODS) is in order again"]
+    assert len(desk.slack.replies()) == 1
+
+
+def test_a_busy_channel_is_left_alone_as_long_as_it_asks_for() -> None:
+    desk = Desk(slack=Workspace(wrong_at(0, what="busy")))
+    desk.settle(*START)
+    desk.tick(after=dt.timedelta(seconds=19))
+    assert desk.slack.calls == ["post"]
+    desk.tick(after=dt.timedelta(seconds=2))
+    assert desk.slack.calls == ["post", "post"]
+    assert desk.state.waits == {}
+
+
+def two_domains(error: LakehouseError, of: str) -> tuple[Desk, list[str]]:
+    """Incidents of two domains while a channel or a message is refused; the failures of the tick that would have told them."""
+    desk = Desk(slack=Workspace(refused={of: error}))
+    desk.tick(failed(1, ODS), failed(2, ORDER))
+    return desk, desk.tick(after=POLICY.settle).failures
+
+
+@pytest.mark.parametrize("error", [ChannelRefused("not_in_channel"), ChannelBusy("later", retry_after=9)], ids=["refused", "busy"])
+def test_a_channel_that_cannot_be_told_keeps_no_other_from_it(error: LakehouseError) -> None:
+    desk, failures = two_domains(error, "C0FIN")
+    assert desk.slack.parents() == ["🔴 sales.order (Raw) failed"]
+    assert failures == [f"C0FIN: {error}"]
+    assert desk.state.intents == {}
+    desk.slack.refused.clear()
+    desk.tick(after=MINUTE)
+    assert len(desk.slack.parents()) == 2
+
+
+def test_a_message_that_slack_refuses_keeps_no_other_from_being_told() -> None:
+    desk, failures = two_domains(MessageRefused("invalid_blocks"), "finance.invoice")
+    assert desk.slack.parents() == ["🔴 sales.order (Raw) failed"]
+    assert len(failures) == 1
+    assert [i.told is None for i in desk.incidents] == [True, False]
+
+
+@pytest.mark.parametrize("error", [AccessRefused("invalid_auth"), ChannelUnavailable("no answer")], ids=["refused", "unavailable"])
+def test_where_nobody_can_be_told_one_try_is_enough(error: LakehouseError) -> None:
+    desk, failures = two_domains(error, "C0FIN")
+    assert desk.slack.parents() == []
+    assert failures == [f"C0FIN: {error}"]
+
+
+def test_who_deletes_the_message_hears_nothing_more() -> None:
+    desk = told(START)
+    desk.slack.posted.clear()
+    desk.tick(failed(200, DATASET), after=2 * HOUR)
+    assert desk.only().stage is Stage.MUTED
+    desk.tick(done(300, DATASET), *END, after=2 * HOUR)
+    assert desk.slack.posted == {}
+
+
+def test_a_change_by_somebody_else_is_not_overwritten() -> None:
+    desk = told(START)
+    memory = Memory.load(desk.shelf)
+    desk.shelf.save(to_text(acknowledge(desk.state, desk.only().id, "ada", desk.now)), was=desk.shelf.text)
+    with pytest.raises(StateMoved):
+        memory.save(State())
+    assert desk.only().stage is Stage.ACKNOWLEDGED
+
+
+def test_a_state_is_read_as_it_was_saved() -> None:
+    desk = told([*START, checked(3, ORDER, "x", halting=False, figures={"failed": 2})])
+    assert to_text(from_text(desk.shelf.text)) == desk.shelf.text
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 1, "state": {"newest": "x"}}', '{"version": 2, "state": {}}'])
+def test_what_is_no_state_is_said_to_be_none(text: str) -> None:
+    with pytest.raises(StateUnreadable):
+        from_text(text)
+
+
+def test_a_tick_without_news_saves_nothing() -> None:
+    desk = told(START)
+    saves = itertools.count()
+    desk.shelf.fault = lambda _: str(next(saves)) and None
+    desk.tick()
+    assert next(saves) == 0
