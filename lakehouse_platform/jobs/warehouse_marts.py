@@ -23,7 +23,7 @@ from lakehouse_platform.warehouse.types import redshift_type
 from lakehouse_platform.zones.rows import declared
 
 if TYPE_CHECKING:
-    from lakehouse_platform.warehouse.session import Session
+    from lakehouse_platform.warehouse.session import Ask, Session
 
 AGREES = "agrees_with_lake"
 REPORTING = "reporting_"
@@ -49,8 +49,9 @@ def run_warehouse_marts(project: Project, marts: Sequence[Mart], wanted: Collect
     """
     asked = [mart for mart in marts if mart.contract.name in wanted]
     session = _session(project)
-    stale = {mart.contract.name: moved_on(project, session, marts, mart) for mart in asked}
-    dbt = warehouse_mart_project(project, marts, session)
+    with session.asking() as ask:
+        stale = {mart.contract.name: moved_on(project, ask, marts, mart) for mart in asked}
+        dbt = warehouse_mart_project(project, marts, ask)
 
     def built(of: Sequence[Mart], build: Build) -> dict[str, CheckOutcome]:
         return {m.contract.name: _held_against_lake(project, session, m, stale[m.contract.name]) for m in of if _was_built(m, build)}
@@ -64,24 +65,24 @@ def run_warehouse_marts(project: Project, marts: Sequence[Mart], wanted: Collect
     return {m.contract.name: _outcome(project, marts, m, build, held.get(m.contract.name), anew=m in differing) for m in asked}
 
 
-def warehouse_mart_project(project: Project, marts: Sequence[Mart], session: Session) -> MartProject:
+def warehouse_mart_project(project: Project, marts: Sequence[Mart], ask: Ask) -> MartProject:
     """The project's dbt project, bound to Redshift. Raises SettingsError where the environment's warehouse is another."""
     warehouse = _redshift(project)
     return replace(
         mart_project(project), target="redshift", target_folder=project.state / "warehouse_marts", environment=None,
-        warehouse=warehouse, layouts=mart_layouts(project, marts, session))
+        warehouse=warehouse, layouts=mart_layouts(project, marts, ask))
 
 
-def mart_layouts(project: Project, marts: Sequence[Mart], session: Session) -> dict[str, Mapping[str, object]]:
+def mart_layouts(project: Project, marts: Sequence[Mart], ask: Ask) -> dict[str, Mapping[str, object]]:
     """What dbt is told of each model beside its query; where the contract says nothing, it is decided from the lake's mart."""
     from lakehouse_platform.warehouse.held import held_distribution
 
-    joins = joins_of(project.contracts)
+    joins = joins_of(c for c in project.contracts if c.warehouse is not None or c.model is not None)
     found: dict[str, Mapping[str, object]] = {}
     for contract in (mart.contract for mart in marts):
         columns = declared(contract)
         facts = Facts(Zone.CURATED, columns, contract.key, _rows_in_lake(project, contract), joins,
-                      held_distribution(session, Place(contract.domain, str(contract.model))))
+                      held_distribution(ask, Place(contract.domain, str(contract.model))))
         layout = plan_layout(contract.warehouse, facts, contract.name)
         found[str(contract.model)] = {
             "types": {column.name: redshift_type(column).held for column in warehouse_columns(contract, columns)},
@@ -124,14 +125,14 @@ def _joined(first: Build, second: Build) -> Build:
     return Build(tuple({outcome.name: outcome for outcome in (*first.outcomes, *second.outcomes)}.values()))
 
 
-def moved_on(project: Project, session: Session, marts: Sequence[Mart], mart: Mart) -> list[str]:
+def moved_on(project: Project, ask: Ask, marts: Sequence[Mart], mart: Mart) -> list[str]:
     """Tables that the mart is made of, at whatever remove, and that the warehouse does not hold as the lake has them now."""
     from lakehouse_platform.warehouse.held import newest_entry
 
     found = []
     for zone, contract in loaded_tables(marts, mart):
         place, newest = place_of(zone, contract), project.lake.engine.open(project.lake.uri(Zone(zone), contract)).version
-        held = newest_entry(session, place)
+        held = newest_entry(ask, place)
         if held is None or held.version != newest:
             version = held.version if held is not None else "none"
             found.append(f"{place} is loaded at version {version}, and the lake is at {newest}")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import redshift_connector
 
+from lakehouse_platform.aws.base import Account
 from lakehouse_platform.contracts.contract import Contract
+from lakehouse_platform.contracts.serving import Distribution
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.naming import Zone
-from lakehouse_platform.settings import Environment, Redshift, Reference
+from lakehouse_platform.settings import Aws, Environment, Redshift, Reference
 from lakehouse_platform.settings.environment import LakeSettings, PartitionSettings
 from lakehouse_platform.warehouse import ddl
 from lakehouse_platform.warehouse.base import Layout, Place
@@ -59,7 +60,7 @@ class LoadedLake:
     lake: Lake
 
     def load(self) -> None:
-        """Every table, laid out as loads lay it out, and the ledger's entries."""
+        """The tables as loads make them, and what the ledger says of them."""
         for role in ROLES:
             self.execute(f"create role {role}")
         for zone, tables in ((Zone.ODS, ODS), (Zone.HDS, HDS)):
@@ -68,9 +69,8 @@ class LoadedLake:
 
     def _table(self, zone: Zone, contract: Contract, rows: Rows) -> None:
         columns = (ods_columns if zone is Zone.ODS else hds_columns)(contract)
-        layout = Layout(contract.warehouse.distribution or "even", contract.warehouse.dist_key, contract.warehouse.sort_key)
-        table = warehouse_table(zone, contract, columns, layout)
-        RedshiftWarehouse(self.settings, None).prepare(table)
+        table = warehouse_table(zone, contract, columns, Layout(Distribution.EVEN))
+        RedshiftWarehouse(self.settings, Account(Aws("eu-west-1"))).prepare(table)
         self.insert(table.place, rows)
         version = self.lake.engine.open(self.lake.uri(zone, contract)).version
         self.execute(f"update {ddl.LEDGER_AT} set version = {version} where {ddl.entries_of(table.place)}")
@@ -98,6 +98,3 @@ class LoadedLake:
 def place(zone: str, name: str) -> Place:
     """Where a table of the small lake is loaded."""
     return place_of(zone, CONTRACTS[name])
-
-
-Row = Mapping[str, object]
