@@ -37,6 +37,7 @@ MOST_DIVISIONS = 400
 """Partitions that Domo allows a dataset."""
 MODES = {ReplaceAll: "replace", Upsert: "upsert", Append: "append", Partitions: "partitions", Nothing: "nothing"}
 Clock = Callable[[], dt.datetime]
+Reading = Callable[[str, ObjectStore | None], TableVersions]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +64,19 @@ class Refreshed:
 
 def refresh_dataset(
     lake: Lake, destination: Destination, contract: Contract, *, store: ObjectStore | None = None, part_bytes: int = PART_BYTES,
-    clock: Clock = lambda: dt.datetime.now(tz=dt.UTC),
+    clock: Clock = lambda: dt.datetime.now(tz=dt.UTC), reading: Reading = TableVersions,
 ) -> Refreshed:
     """Bring the dataset of a mart to the mart's newest version, and what it says of itself to its contract.
 
-    `store` says how a lake on S3 is reached. Raises UnknownName where there is no mart yet, PublicationRefused before anything is sent,
-    PublicationTooSoon, PublicationIncomplete. Whatever goes wrong, readers see the rows from before or those of the newest version, and
-    the next refresh sends all of them.
+    `store` says how a lake on S3 is reached, `reading` opens the mart's versions. Raises UnknownName where there is no mart yet,
+    PublicationRefused before anything is sent, PublicationTooSoon, PublicationIncomplete. Whatever goes wrong, readers see the rows from
+    before or those of the newest version, and the next refresh sends all of them.
     """
     spec, place = dataset_spec(contract), lake.uri(Zone.CURATED, contract)
     table = lake.engine.open(place)
     dataset = destination.adopt(spec)
     said = publications.history(lake, contract.name, dataset.id)
-    with TableVersions(place, store) as versions:
+    with reading(place, store) as versions:
         refresh = _Refresh(lake, spec, dataset, versions, State(table.version, spec.schema, table.count()), said, part_bytes, clock)
         return refresh.carry_out(refresh.intent())
 

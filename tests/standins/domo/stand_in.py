@@ -20,6 +20,8 @@ from tests.standins.domo.state import COMMIT_SECONDS, Account, Commit, Dataflow,
 from tests.standins.domo.tokens import CLIENT, SECRET
 from tests.standins.faults import Answered, Effect, Fault
 
+LONGEST_SECONDS = 60.0
+"""What a commit or an index takes at most when nobody asks how far it is."""
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "EQUALS": lambda value, wanted: value == wanted,
     "CONTAINS": lambda value, wanted: wanted in value,
@@ -100,7 +102,9 @@ class DomoStandIn:
         self._faults.clear()
 
     def move_clock(self, seconds: float) -> None:
-        """Let time pass, on the account's clock."""
+        """Let time pass, on the account's clock; what goes on has ended after a minute."""
+        if seconds >= LONGEST_SECONDS:
+            self.settle()
         self.account.moved += seconds
 
     def limit_commits(self, seconds: float) -> None:
