@@ -1,4 +1,4 @@
-"""The whole road of a small table, as a process that a test kills: Raw, gate, ODS, HDS, costs, a keyless twin, a mart and its dataset.
+"""The whole road of a small table, as a process that a test kills: Raw, gate, ODS, HDS, costs, a twin, a mart, its dataset, evidence.
 
 `python -m tests.faults.road FOLDER [POINT NUMBER]` kills itself when POINT is reached for the NUMBERth time; without a point
 it goes to the end. Running it again finishes what was begun. `python -m tests.faults.road FOLDER list` prints the points.
@@ -20,6 +20,7 @@ import duckdb
 import polars as pl
 
 from lakehouse_platform import faults
+from lakehouse_platform.certify import evidence
 from lakehouse_platform.contracts.contract import Capture, CaptureSpec, Column, Contract, SnapshotGuard
 from lakehouse_platform.contracts.serving import Publication
 from lakehouse_platform.contracts.types import parse_type
@@ -76,6 +77,7 @@ def travel(folder: Path, engine: Engine | None = None) -> None:
     for day in DAYS:
         for step in steps(folder, engine or PolarsEngine(), day):
             step()
+        evidence.record(Lake(str(folder / "lake"), engine or PolarsEngine()), [_seen(day)])
 
 
 def steps(folder: Path, engine: Engine, day: str) -> list[Step]:
@@ -104,6 +106,10 @@ def _day(lake: Lake, table: Contract, delivery: Delivery, day: str) -> list[Step
 def _cost(table: Contract, day: str) -> costs.JobCost:
     return costs.JobCost(f"job-{day}", "emr_serverless", "succeeded", "hds", table.domain, table.table, (day,), f"run-{day}",
                          dt.datetime.fromisoformat(f"{day}T12:00+00:00"), Decimal("0.25"), "USD")
+
+
+def _seen(day: str) -> evidence.Evidence:
+    return evidence.Evidence("ods/finance/ledger", evidence.Kind.RUN, dt.datetime.fromisoformat(f"{day}T12:00+00:00"), True, partition=day)
 
 
 def _mart(lake: Lake, table: Contract, mart: Contract, folder: Path) -> None:

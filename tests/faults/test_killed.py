@@ -41,7 +41,7 @@ def state(folder: Path) -> dict[str, Any]:
     lake = folder / "lake"
     tables = {name: pl.read_delta(str(lake / name)) for name in (
         "raw/finance/ledger", "raw/finance/shadow", "ods/finance/ledger", "ods/finance/shadow", "hds/finance/ledger",
-        "curated/finance/totals", "_internal/cost/jobs")}
+        "curated/finance/totals", "_internal/cost/jobs", "_internal/certification/evidence")}
     seen = {name: _rows(table.drop("_header", strict=False)) for name, table in tables.items()}
     headers = tables["raw/finance/ledger"].filter(pl.col("_kind") == "batch")
     assert not headers["_batch_id"].is_duplicated().any()
