@@ -165,7 +165,7 @@ create function pg_catalog.trunc(timestamp) returns date language sql immutable 
 create function pg_catalog.len(text) returns int language sql immutable as $$ select length(rtrim($1)) $$;
 create function pg_catalog.charindex(text, text) returns int language sql immutable as $$ select strpos($2, $1) $$;
 create function pg_catalog.json_parse(text) returns super language sql immutable as $$ select $1::jsonb::super $$;
-create function pg_catalog.json_serialize(super) returns text language sql immutable as $$ select $1::text $$;
+create function pg_catalog.json_serialized(super) returns text language sql immutable as $$ select $1::text $$;
 create function pg_catalog.json_extract_path_text(text, variadic text[]) returns text language sql immutable as $$ select $1::jsonb #>> $2 $$;
 create function pg_catalog.strtol(text, int) returns bigint language sql immutable as
     $$ select case $2 when 16 then ('x' || lpad($1, 16, '0'))::bit(64)::bigint else $1::bigint end $$;

@@ -12,7 +12,10 @@ MAX_VARCHAR = 65535
 MAX_PRECISION = 38
 STRING_TYPES = frozenset({"VARCHAR", "NVARCHAR", "VARYING", "TEXT", "CHAR", "CHARACTER", "NCHAR"})
 ALONE = {"SYSDATE": "sysdate()", "NVARCHAR": "varchar", "MINUS": "except"}
-CALLED = {"NVL": "coalesce", "VERSION": "version_redshift", "DATE_ADD": "dateadd", "DATE_DIFF": "datediff", "NVARCHAR": "varchar"}
+CALLED = {
+    "NVL": "coalesce", "VERSION": "version_redshift", "DATE_ADD": "dateadd", "DATE_DIFF": "datediff", "NVARCHAR": "varchar",
+    "JSON_SERIALIZE": "json_serialized",
+}  # fmt: skip
 
 
 def expressions(sql: str) -> str:

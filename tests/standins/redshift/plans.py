@@ -65,7 +65,7 @@ def verb_of(words: Sequence[Word]) -> str:
     first = words[0].upper
     if first not in ("CREATE", "ALTER", "DROP"):
         return first
-    return f"{first} " + next((word.upper for word in words[1:4] if word.upper in OBJECTS), "")
+    return " ".join([first, *(word.upper for word in words[1:4] if word.upper in OBJECTS)][:2])
 
 
 def plan(text: str, late: Late, world: World) -> Plan:

@@ -11,9 +11,9 @@ from tests.standins.calls import Call
 from tests.standins.faults import Effect, Fault, FaultPlan
 from tests.standins.redshift.backend import Backend, RefusedError
 from tests.standins.redshift.merging import TWICE
-from tests.standins.redshift.plans import Plan, World, plan
+from tests.standins.redshift.plans import Plan, World, plan, verb_of
 from tests.standins.redshift.statements import Statement, Statements
-from tests.standins.redshift.tokens import literal, statements_of
+from tests.standins.redshift.tokens import literal, statements_of, words_of
 from tests.standins.redshift.views import Late
 from tests.standins.redshift.wire import BYTEA, Message, Wire, columns_of, described, fields_of, row, text, values_of
 
@@ -101,7 +101,7 @@ class Session:
         if wanted.action:
             self.client.send(Message(b"1"))
         else:
-            self._pass_on(Message(b"P", name + b"\0" + wanted.sql.encode() + b"\0" + types))
+            self._try(wanted, Message(b"P", name + b"\0" + wanted.sql.encode() + b"\0" + types))
 
     def _bind(self, message: Message) -> None:
         portal, name, _ = message.body.split(b"\0", 2)
@@ -111,7 +111,14 @@ class Session:
             return
         if name and self.shared.has_late_views:
             self._again(name, wanted)
-        self._pass_on(message)
+        self._try(wanted, message)
+
+    def _try(self, wanted: Plan, message: Message) -> None:
+        try:
+            self._pass_on(message)
+        except RefusedError as refused:
+            self._log(wanted, refused.code)
+            raise
 
     def _again(self, name: bytes, wanted: Plan) -> None:
         """A late-binding view may have changed since the statement was prepared."""
@@ -161,7 +168,7 @@ class Session:
         try:
             wanted = plan(sql, late, self.shared.world)
         except RefusedError as refused:
-            self._log(Plan(sql, "", sql), refused.code)
+            self._log(Plan(sql, verb_of(words_of(sql)), sql), refused.code)
             raise self._failed(refused) from refused
         if late and any(name in sql.upper() for name in LATE_COLUMNS):
             self._describe_late(late)

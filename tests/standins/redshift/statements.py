@@ -13,7 +13,7 @@ class Statement:
 
     text: str
     verb: str
-    """COPY, CREATE TABLE, SELECT; empty where it could not be planned."""
+    """COPY, CREATE TABLE, SELECT."""
     outcome: str
     """`done`; the error's SQLSTATE; `cut` (not done), `unanswered` (done)."""
     user: str
