@@ -22,7 +22,9 @@ Ask = Callable[[str], Rows]
 
 PASSING_STATES = re.compile(r"^(08|53|57P0|40)")
 """SQL states of errors that may be over next time: lost connections, no room, shutdown, transactions that met each other."""
-PASSING_TEXT = re.compile(r"\b1023\b|serializable isolation|conflict with concurrent|could not serialize|system is in maintenance", re.I)
+PASSING_TEXT = re.compile(
+    r"\b1023\b|serializable isolation|conflict with concurrent|could not serialize|maintenance|restart|deadlock"
+    r"|(closed|terminat\w+|reset|lost) (the |a )?connection|connection \w* ?(closed|terminated|reset|lost|refused)|server closed", re.I)
 """Redshift says XX000 of most things; what it means stands in the text."""
 BY_ZERO = re.compile(r"di(vision|vide) by zero", re.I)
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*[^\w\"][^\"]*\"")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -14,8 +15,9 @@ import duckdb
 import pytest
 from redshift_connector import connect
 
-from lakehouse_platform.contracts.serving import WarehouseLayout
-from lakehouse_platform.errors import LakehouseError
+from lakehouse_platform import faults
+from lakehouse_platform.contracts.serving import Access, Distribution, Role, WarehouseLayout
+from lakehouse_platform.errors import TerminalError, TransientError
 from lakehouse_platform.jobs.steps import Outcome
 from lakehouse_platform.jobs.warehouse import ROWS_MATCH, SUMS_AGREE
 from lakehouse_platform.naming import Zone
@@ -23,12 +25,14 @@ from lakehouse_platform.settings import DuckDbWarehouse
 from lakehouse_platform.settings.references import Reference
 from lakehouse_platform.settings.serving import Redshift
 from lakehouse_platform.warehouse.base import LoadRefused, Place
+from lakehouse_platform.warehouse.data_api import DataApi, Pace, fits
 from lakehouse_platform.warehouse.redshift import RedshiftWarehouse
 from lakehouse_platform.warehouse.session import Session
+from lakehouse_platform.warehouse.transfer import Statement
 from tests.core.warehouse_lake import LAST, ODD, TYPES, OneTable, contract
 from tests.standins.account import StandIns, stand_ins
 from tests.standins.redshift import Redshift as Running
-from tests.standins.redshift import redshift
+from tests.standins.redshift import redshift_beside
 
 PLACE = Place("finance", "curated_sale")
 MANY = [{"id": n, "amount": Decimal(n), "note": "x" * 20} for n in range(2000)]
@@ -43,7 +47,7 @@ def aws() -> Iterator[StandIns]:
 
 @pytest.fixture(scope="module")
 def server(aws: StandIns) -> Iterator[Running]:
-    with redshift(s3_address=aws.address) as running:
+    with redshift_beside(aws) as running:
         yield running
 
 
@@ -60,7 +64,7 @@ def settings(running: Running, folder: Path, bucket: str) -> Redshift:
 
     return Redshift(
         secret("host", running.host), running.port, running.database, secret("user", running.user), secret("password", running.password),
-        "arn:aws:iam::123456789012:role/copy", f"s3://{bucket}/manifests", workgroup="analytics", tls=False)
+        "arn:aws:iam::123456789012:role/copy", f"s3://{bucket}/manifests", workgroup="workgroup", tls=False)
 
 
 @pytest.fixture
@@ -72,8 +76,9 @@ def on_redshift(aws: StandIns, server: Running, tmp_path: Path) -> Iterator[OneT
         connection.autocommit = True
         for role in ("analyst", "auditor", "intern"):
             connection.cursor().execute(f"create role {role}")
-    made = RedshiftWarehouse(bound, aws.account, batches=Session(bound))
-    yield OneTable(tmp_path, bound, f"s3://{bucket}/lake", aws.store, account=aws.account, made=lambda: made)
+    one = OneTable(tmp_path, bound, f"s3://{bucket}/lake", aws.store, account=aws.account)
+    one.made = waiting(one, time.sleep)
+    yield one
     server.reset()
     server.rows("drop role analyst; drop role auditor; drop role intern")
     aws.faults.clear()
@@ -273,3 +278,212 @@ def meddle(one: OneTable, request: pytest.FixtureRequest) -> Callable[[str], Non
         return in_file
     running: Running = request.getfixturevalue("server")
     return lambda sql: running.rows(sql) and None
+
+
+OLD, NEW = {"id": 1, "note": "old"}, {"id": 1, "note": "new"}
+STATEMENTS = {
+    "staging": "CREATE TEMP TABLE*", "copy": "COPY*", "keys once": "*HAVING COUNT*", "delete": 'DELETE FROM "finance"*',
+    "insert": 'INSERT INTO "finance"*', "as many rows": 'SELECT 1 / CASE*"finance"*', "ledger moves on": 'UPDATE "lakehouse"*',
+    "ledger entry": 'INSERT INTO "lakehouse"*', "ledger agrees": 'SELECT 1 / CASE*"lakehouse"*', "commit": "COMMIT*",
+}
+"""Statements of a load, in order."""
+
+
+def prepared(one: OneTable, *, incremental: bool) -> None:
+    """The old row is loaded, the new one is in the lake."""
+    if incremental:
+        one.append(*MANY[10:])
+    one.append(OLD)
+    one.load()
+    one.upsert(NEW)
+
+
+def seen(one: OneTable) -> list[object]:
+    """What a reader sees of the row."""
+    return [row[2] for row in one.held if row[0] == 1]
+
+
+def test_a_load_that_is_cut_off_anywhere_shows_old_rows_or_new_ones(on_redshift: OneTable, server: Running) -> None:
+    on_redshift.append(*MANY)
+    on_redshift.load()
+    expected = list(MANY)
+    for statement in STATEMENTS.values():
+        before = len(expected)
+        expected.append({"id": -before, "note": "new"})
+        on_redshift.append(expected[-1])
+        fault = server.faults.cut_before(statement)
+        with pytest.raises(TransientError):
+            on_redshift.load()
+        assert (server.faults.met(fault), on_redshift.warehouse.count(PLACE)) == (1, before), statement
+        done = on_redshift.load()
+        assert (passed(done), done.rows) == (True, len(expected)), statement
+    assert same(on_redshift)
+
+
+@pytest.mark.parametrize("incremental", [True, False])
+def test_a_commit_whose_answer_is_lost_is_not_made_twice(on_redshift: OneTable, server: Running, *, incremental: bool) -> None:
+    prepared(on_redshift, incremental=incremental)
+    fault = server.faults.cut_after("COMMIT*")
+    with pytest.raises(TransientError):
+        on_redshift.load()
+    assert (server.faults.met(fault), seen(on_redshift)) == (1, ["new"])
+    again = on_redshift.load()
+    assert (passed(again), again.figures["mode"], same(on_redshift)) == (True, "nothing", True)
+
+
+def test_transactions_that_meet_are_tried_again(on_redshift: OneTable, server: Running) -> None:
+    prepared(on_redshift, incremental=False)
+    server.faults.refuse("1023", 'INSERT INTO "finance"*')
+    with pytest.raises(TransientError, match="1023"):
+        on_redshift.load()
+    assert passed(on_redshift.load())
+
+
+@pytest.mark.parametrize("lost", ["refused", "reset", "dropped"])
+def test_a_submission_is_made_once_whatever_becomes_of_its_answer(on_redshift: OneTable, aws: StandIns, server: Running, lost: str) -> None:
+    prepared(on_redshift, incremental=False)
+    plans = {"refused": aws.faults.refuse, "reset": aws.faults.reset, "dropped": aws.faults.drop_answer}
+    fault = plans[lost]("redshift-data", "BatchExecuteStatement")
+    server.statements.clear()
+    assert passed(on_redshift.load())
+    assert (aws.faults.met(fault), same(on_redshift)) == (1, True)
+    assert len(server.statements.like('INSERT INTO "finance"*')) == 1
+
+
+def waiting(one: OneTable, wait: Callable[[float], None]) -> Callable[[], RedshiftWarehouse]:
+    """A warehouse whose batches are waited for so."""
+    bound, account = one.settings, one.account
+    assert isinstance(bound, Redshift)
+    made = RedshiftWarehouse(bound, account, batches=DataApi(account, bound, Pace(first=0.02, wait=wait)))
+    return lambda: made
+
+
+def interrupted(_: float) -> None:
+    raise Killed
+
+
+def test_an_interrupted_load_is_cancelled(on_redshift: OneTable, server: Running) -> None:
+    prepared(on_redshift, incremental=False)
+    server.faults.delay(2.0, 'DELETE FROM "finance"*')
+    on_redshift.made = waiting(on_redshift, interrupted)
+    with pytest.raises(Killed):
+        on_redshift.load()
+    on_redshift.made = waiting(on_redshift, time.sleep)
+    assert passed(on_redshift.load())
+    assert (seen(on_redshift), same(on_redshift)) == (["new"], True)
+    assert len(server.statements.like('INSERT INTO "finance"*', outcome="done")) == 2
+
+
+def test_a_batch_that_goes_on_when_nobody_waits_is_found_by_the_next_try(on_redshift: OneTable, aws: StandIns, server: Running) -> None:
+    prepared(on_redshift, incremental=False)
+    server.statements.clear()
+    server.faults.delay(1.0, 'DELETE FROM "finance"*')
+    aws.faults.refuse("redshift-data", "CancelStatement", status=400, code="AccessDeniedException")
+    on_redshift.made = waiting(on_redshift, interrupted)
+    with pytest.raises(Killed):
+        on_redshift.load()
+    on_redshift.made = waiting(on_redshift, time.sleep)
+    assert passed(on_redshift.load())
+    assert (seen(on_redshift), same(on_redshift)) == (["new"], True)
+    assert len(server.statements.like('DELETE FROM "finance"*')) == 1
+
+
+@pytest.mark.parametrize("point", ["warehouse.load.before", "warehouse.load.after"])
+def test_a_process_that_dies_at_the_commit_leaves_old_rows_or_new_ones(one: OneTable, point: str) -> None:
+    prepared(one, incremental=False)
+    with killed_at(point), pytest.raises(Killed):
+        one.load()
+    assert seen(one) == (["old"] if point.endswith("before") else ["new"])
+    assert passed(one.load())
+    assert (seen(one), same(one)) == (["new"], True)
+
+
+class Killed(BaseException):
+    """What a planted fault raises."""
+
+
+@contextmanager
+def killed_at(point: str) -> Iterator[None]:
+    """The process dies there."""
+    def hook(reached: str) -> None:
+        if reached == point:
+            raise Killed
+
+    faults.install(hook)
+    try:
+        yield
+    finally:
+        faults.install(None)
+
+
+def test_a_rebuild_that_is_cut_off_leaves_the_table_to_its_readers(on_redshift: OneTable, server: Running) -> None:
+    on_redshift.append({"id": 1, "amount": Decimal(5), "note": "x"})
+    on_redshift.load()
+    on_redshift.contract = contract({"id": "bigint", "note": "varchar(20)"})
+    for statement in ("CREATE TABLE*__new*", "INSERT INTO*__new*", "ALTER TABLE*RENAME*", "GRANT SELECT*", "DROP TABLE*", "COMMIT*"):
+        fault = server.faults.cut_before(statement)
+        with pytest.raises(TransientError):
+            on_redshift.load()
+        assert server.faults.met(fault) == 1
+        assert server.rows("select id, amount, note from finance.curated_sale") == [(1, 5, "x")]
+    assert passed(on_redshift.load())
+    assert on_redshift.held == [(1, "x")]
+
+
+def test_readers_are_granted_and_revoked(on_redshift: OneTable, server: Running) -> None:
+    def readers() -> list[str]:
+        return sorted(row[0] for row in server.rows(
+            "select identity_name from svv_relation_privileges where relation_name = 'curated_sale' and identity_type = 'role'"))
+
+    on_redshift.append({"id": 1})
+    on_redshift.load()
+    assert readers() == ["analyst", "auditor"]
+    on_redshift.contract = replace(on_redshift.contract, roles=(Role("intern", Access.READ), Role("auditor", Access.WRITE)))
+    on_redshift.load()
+    assert readers() == ["auditor", "intern"]
+
+
+def test_the_declared_layout_is_what_redshift_has(on_redshift: OneTable, server: Running) -> None:
+    laid = WarehouseLayout(("curated",), Distribution.KEY, "id", ("amount", "id"), {"note": "zstd"})
+    on_redshift.append({"id": 1})
+    assert on_redshift.load().figures["distribution"] == "all"
+    on_redshift.contract = replace(on_redshift.contract, warehouse=laid)
+    done = on_redshift.load()
+    assert str(done.figures["table_changed"]).startswith("finance.curated_sale rebuilt: sort key is (amount, id), not (id)")
+    assert server.rows("select diststyle, sortkey1, sortkey_num from svv_table_info where schema = 'finance'") == [("KEY(id)", "amount", 2)]
+    assert "table_changed" not in on_redshift.load().figures
+
+
+def test_a_view_that_binds_late_survives_the_rebuild(on_redshift: OneTable, server: Running) -> None:
+    on_redshift.append({"id": 1, "amount": Decimal(5), "note": "x"})
+    on_redshift.load()
+    with closing(connect(**server.client)) as connection:
+        cursor = connection.cursor()
+        cursor.execute("create view finance.notes as select note from finance.curated_sale with no schema binding")
+        connection.commit()
+        on_redshift.contract = contract({"id": "bigint", "note": "varchar(20)"})
+        on_redshift.load()
+        cursor.execute("select note from finance.notes")
+        assert [list(row) for row in cursor.fetchall()] == [["x"]]
+
+
+def test_a_text_longer_than_its_column_is_refused_and_says_what_to_do(on_redshift: OneTable) -> None:
+    on_redshift.append({"id": 1, "note": "y" * 81})
+    with pytest.raises(TerminalError, match="give the contract's physicalType the length that the source has") as refused:
+        on_redshift.load()
+    assert "yyy" not in str(refused.value)
+
+
+def test_a_load_of_more_statements_than_a_batch_may_have_goes_by_connection(on_redshift: OneTable) -> None:
+    bound = on_redshift.settings
+    assert isinstance(bound, Redshift)
+    assert not fits([Statement("SELECT 1")] * 41)
+    assert not fits([Statement("x" * 100_001)])
+    by_connection = RedshiftWarehouse(bound, on_redshift.account, batches=Session(bound))
+    on_redshift.made = lambda: by_connection
+    prepared(on_redshift, incremental=True)
+    assert passed(on_redshift.load())
+    assert same(on_redshift)
+    on_redshift.replace({"id": 7}, {"id": 7})
+    with pytest.raises(LoadRefused, match="rows with the same key"):
+        on_redshift.load()
