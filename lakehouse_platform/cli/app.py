@@ -15,6 +15,8 @@ from lakehouse_platform.cli.certify import certify
 from lakehouse_platform.cli.contracts import explain, schema, validate
 from lakehouse_platform.cli.cost import cost
 from lakehouse_platform.cli.demo import demo
+from lakehouse_platform.cli.heartbeat import heartbeat
+from lakehouse_platform.cli.incidents import incidents
 from lakehouse_platform.cli.listing import quarantine, query, status
 from lakehouse_platform.cli.place import Defaults, place_options
 from lakehouse_platform.cli.runs import backfill, materialize, replay
@@ -66,7 +68,7 @@ def lakehouse(context: click.Context, folder: str | None, environment: str | Non
 
 COMMANDS = (
     validate, explain, schema, init, materialize, backfill, replay, status, query, quarantine, certify,
-    cost, catalog, storage, athena, bundle, tick, dev, demo,
+    incidents, heartbeat, cost, catalog, storage, athena, bundle, tick, dev, demo,
 )
 """In the order of a day's work."""
 for command in COMMANDS:

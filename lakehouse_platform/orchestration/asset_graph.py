@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph, BaseAssetNode
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph, AssetNode
 
 SOURCE, LANDING = "source", "landing"
 """First part of the keys of what nothing here writes, and second part where it comes in files."""
@@ -17,7 +17,7 @@ NO_GROUP = "default"
 class DefinedGraph:
     """Implements `incidents.base.Graph`; assets go by their keys as texts."""
 
-    nodes: BaseAssetGraph[BaseAssetNode]
+    nodes: AssetGraph
 
     def upstream(self, asset: str) -> Collection[str]:
         """Assets that `asset` is made of, directly."""
@@ -47,6 +47,6 @@ class DefinedGraph:
         paths = [key.path for key in node.parent_keys] if node is not None else []
         return next((path[1] for path in paths if path[0] == SOURCE and len(path) > 2 and path[1] != LANDING), "")
 
-    def _node(self, asset: str) -> BaseAssetNode | None:
+    def _node(self, asset: str) -> AssetNode | None:
         key = dg.AssetKey.from_user_string(asset)
         return self.nodes.get(key) if self.nodes.has(key) else None

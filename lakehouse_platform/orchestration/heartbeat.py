@@ -12,6 +12,8 @@ from lakehouse_platform.incidents.base import Kind, Observation
 
 DAEMON = "sensor/daemon"
 """Stands for the daemon among the sensors."""
+TELLERS = {"incidents": dt.timedelta(seconds=30), "heartbeat": dt.timedelta(seconds=60)}
+"""Sensors that tell of incidents, and how often they are evaluated."""
 MISSED = 3
 """Evaluations that a sensor may miss, or that may fail, before it counts as stopped."""
 PATIENCE = dt.timedelta(minutes=5)
@@ -25,12 +27,21 @@ def watched_sensors(sensors: Sequence[dg.SensorDefinition]) -> dict[str, dt.time
     return {sensor.name: dt.timedelta(seconds=sensor.minimum_interval_seconds or 30) for sensor in running}
 
 
-def beats(instance: dg.DagsterInstance, expected: Mapping[str, dt.timedelta], now: dt.datetime) -> Iterator[Observation]:
-    """Whether the daemon and each sensor still run. Where the daemon does not, only that is said: the rest follows from it."""
-    silent = daemon_silence(instance, now)
-    yield _beat(DAEMON, now, silent)
-    if not silent:
-        yield from sensor_beats(instance, expected, now)
+def silence(instance: dg.DagsterInstance, now: dt.datetime) -> str:
+    """Why nobody would be told of anything, as it is seen from outside of the daemon; empty where somebody would.
+
+    One of the sensors that tell is enough: it tells of the other.
+    """
+    return daemon_silence(instance, now) or tellers_silence(instance, now)
+
+
+def tellers_silence(instance: dg.DagsterInstance, now: dt.datetime) -> str:
+    """What is not heard of the sensors that tell; empty where one of them runs."""
+    seen = list(sensor_beats(instance, TELLERS, now))
+    if any(beat.passed for beat in seen):
+        return ""
+    said = [f"{beat.asset.removeprefix('sensor/')}: {beat.text}" for beat in seen]
+    return " ".join(said) or f"The sensors {' and '.join(sorted(TELLERS))} were never evaluated."
 
 
 def daemon_silence(instance: dg.DagsterInstance, now: dt.datetime) -> str:

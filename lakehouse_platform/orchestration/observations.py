@@ -26,8 +26,6 @@ FEED = (
 )  # fmt: skip
 BATCH = 500
 """Events of each type that are read at once."""
-OVERLAP = 200
-"""Storage ids that are read again: transactions of the log end in another order than they began."""
 LONGEST_RANGE = 62
 """Business days of a run that are named one by one."""
 CERTIFIED = "certified"
@@ -57,13 +55,13 @@ def newest_id(instance: dg.DagsterInstance) -> int:
 
 
 def read_log(instance: dg.DagsterInstance, after: int) -> Read:
-    """What was logged after a storage id, and once more what was logged shortly before it."""
-    batches = [_records(instance, kind, max(after - OVERLAP, 0), limit=BATCH, ascending=True) for kind in FEED]
+    """What was logged after a storage id: at most a batch of each type."""
+    batches = [_records(instance, kind, after, limit=BATCH, ascending=True) for kind in FEED]
     full = [batch[-1].storage_id for batch in batches if len(batch) == BATCH]
     newest = min(full) if full else max([after, *(batch[-1].storage_id for batch in batches if batch)])
     records = sorted((r for batch in batches for r in batch if r.storage_id <= newest), key=lambda r: r.storage_id)
     runs = Runs(instance)
-    return Read(tuple(seen for record in records for seen in observed(record, runs)), max(newest, after), bool(full))
+    return Read(tuple(seen for record in records for seen in observed(record, runs)), newest, bool(full))
 
 
 def _records(
@@ -204,7 +202,7 @@ def why(error: SerializableErrorInfo | None) -> tuple[str, str]:
     if own is not None:
         return own.cls_name or "", own.message.strip().removeprefix(f"{own.cls_name}: ").rpartition(f"{own.cls_name}: ")[2]
     last = chain[-1].cls_name or "" if chain else ""
-    return last, f"An unexpected {last or 'error'}; the run's log has it."
+    return last, "the run's log says more"
 
 
 def _own_names() -> frozenset[str]:

@@ -21,7 +21,8 @@ from lakehouse_platform.orchestration import build_definitions
 from lakehouse_platform.orchestration.instance import open_instance
 from lakehouse_platform.orchestration.landing import FIRST_WAIT, build_landing_sensor, plan_runs
 from lakehouse_platform.orchestration.materialize import RunResult, materialize
-from lakehouse_platform.orchestration.sensors import Alert, alert_of
+from lakehouse_platform.orchestration.observations import Runs, observed
+from lakehouse_platform.orchestration.sensors import Alert
 from tests.core.landing_cases import Shop, shop
 from tests.core.test_landing_events import bridged, notified
 from tests.standins.account import StandIns
@@ -206,8 +207,8 @@ def test_malformed_file_goes_to_quarantine_is_told_of_and_holds_nothing_up(yard:
     assert [b.rows for b in yard.shop.batches] == [1]
     assert sorted(name.partition("-")[2] for name in yard.quarantine) == ["a.csv", "a.csv.reason.json"]
     found = yard.instance.event_log_storage.get_event_records(dg.EventRecordsFilter(dg.DagsterEventType.ASSET_CHECK_EVALUATION))
-    alerts = [alert for record in found if (alert := alert_of(record)) is not None]
-    assert [(a.kind, a.subject, a.text) for a in alerts] == [
+    seen = [o for record in found for o in observed(record, Runs(yard.instance)) if not o.passed]
+    assert [(o.trouble, o.asset, o.text) for o in seen] == [
         ("malformed", "raw/sales/orders", "a.csv: Row 1 after the header has 1 values, and the header has 4.")]
     time.sleep(HIDDEN)
     yard.tick()
