@@ -15,7 +15,7 @@ from lakehouse_platform.incidents.kinds import can_cause, severity_of
 GRACE = dt.timedelta(hours=1)
 """An incident whose problem comes back sooner than this after its end is the same one."""
 KEEP = dt.timedelta(days=7)
-"""How long ended incidents are remembered, and low ones that nothing was seen of."""
+"""How long ended incidents are remembered; and for how long a low problem goes on that nobody sees again."""
 SOURCE = "source/"
 """Prefix of the title of an incident whose root is a source connection."""
 _RANK = {Severity.HIGH: 2, Severity.MEDIUM: 1, Severity.LOW: 0}
@@ -23,6 +23,7 @@ _RANK = {Severity.HIGH: 2, Severity.MEDIUM: 1, Severity.LOW: 0}
 
 def relate(state: State, graph: Graph, now: dt.datetime) -> State:
     """The state with each problem in an incident, and each incident with its root, members, severity and stage as of now."""
+    state = replace(state, problems={key: _expired(problem, now) for key, problem in state.problems.items()})
     cases = _Cases(Family(graph), now, {i.incident for i in state.intents.values()})
     for incident in state.incidents.values():
         cases.add(_refreshed(incident, state) if cases.is_live(incident) else incident)
@@ -32,9 +33,14 @@ def relate(state: State, graph: Graph, now: dt.datetime) -> State:
     while cases.merge_once() or cases.move_once():
         pass
     incidents = {i.id: i for found in cases.incidents.values() if not cases.is_forgotten(i := cases.settled(found))}
-    kept = {p.key for i in incidents.values() if not i.is_over for p in i.problems}
-    return replace(state, incidents=incidents, problems={
-        key: p for key, p in state.problems.items() if p.closed is None and key in kept})
+    return replace(state, incidents=incidents, problems={key: p for key, p in state.problems.items() if p.closed is None})
+
+
+def _expired(problem: Problem, now: dt.datetime) -> Problem:
+    """A low problem counts as over where nothing was seen of it for long: a warning about one day is never taken back."""
+    if problem.closed is None and severity_of(problem) is Severity.LOW and now - problem.seen > KEEP:
+        return replace(problem, closed=now, closed_by=problem.last)
+    return problem
 
 
 def _refreshed(incident: Incident, state: State) -> Incident:
@@ -175,7 +181,8 @@ class _Cases:
         if not self.is_live(incident):
             return incident
         root = self._root(incident)
-        first = (root, *(p for p in incident.problems if p.key != root.key))
+        recent = (p for p in incident.problems if p.closed is None or self.now - p.closed <= KEEP)
+        first = (root, *(p for p in recent if p.key != root.key))
         worst = max((incident.severity, *map(severity_of, first)), key=_RANK.__getitem__)
         graph, failed = self.family.graph, {p.asset for p in first}
         fitted = replace(
@@ -201,12 +208,11 @@ class _Cases:
         return f"{SOURCE}{source}" if root.check is None and len(peers) > 1 else root.asset
 
     def is_forgotten(self, incident: Incident) -> bool:
-        """Whether it need not be remembered any longer: ended and told, or low and not seen again."""
-        if incident.is_over:
-            told = incident.told is None or incident.stage is Stage.MERGED or incident.told.recoveries >= incident.openings
-            return told and incident.id not in self.pending and self.now - (incident.recovered or self.now) > KEEP
-        unseen = all(self.now - p.seen > KEEP for p in incident.problems)
-        return incident.severity is Severity.LOW and unseen
+        """Whether it need not be remembered any longer: it ended, and that was told."""
+        if not incident.is_over:
+            return False
+        told = incident.told is None or incident.stage is Stage.MERGED or incident.told.recoveries >= incident.openings
+        return told and incident.id not in self.pending and self.now - (incident.recovered or self.now) > KEEP
 
 
 def _is_same_again(one: Problem, other: Problem) -> bool:

@@ -29,8 +29,8 @@ def from_text(text: str | None) -> State:
         return _STATES.validate_python(saved["state"])
     except (ValueError, KeyError, TypeError, ValidationError) as error:
         raise StateUnreadable(
-            f"What is stored is not a state of incidents ({type(error).__name__}). Restore it, or remove it: then all that is wrong "
-            "is told anew.") from error
+            f"What is stored is not a state of incidents ({type(error).__name__}). Restore it, or remove it: then "
+            "what is observed from then on is told as new incidents.") from error
 
 
 @dataclass(slots=True)

@@ -211,5 +211,5 @@ def _finding(incident: Incident, policy: Policy, *, is_new: bool) -> str:
     also = f" With it: {_count(others, 'other asset')}." if others else ""
     owner = f" · {incident.owner}" if incident.owner else ""
     began = f"{incident.opened.astimezone(policy.zone):%d %b %H:%M}"
-    said = f"{_subject(incident)}: {wording.what(root, days_of(same))}{also} Since {began}{owner}"
+    said = f"{_subject(incident)}: {wording.what(root, days_of(same))}{also} Since {began}{owner} · {incident.id}"
     return escaped(f"{'(new) ' if is_new else ''}{said}")

@@ -136,11 +136,19 @@ def test_an_incident_is_as_bad_as_the_worst_of_it_was() -> None:
     assert (incident.severity, incident.title) == (Severity.HIGH, RAW)
 
 
-def test_low_findings_that_nobody_sees_again_are_forgotten_and_others_are_not() -> None:
+def test_low_findings_that_nobody_sees_again_are_over_and_others_go_on() -> None:
     state = relate(fold(State(), [checked(1, ODS, "rule", halting=False), checked(2, PAYMENT, "rule")]), GRAPH, NOON)
     later = relate(state, GRAPH, NOON + KEEP + HOUR)
     assert [p.asset for p in later.problems.values()] == [PAYMENT]
-    assert [i.title for i in later.incidents.values()] == [PAYMENT]
+    assert {i.title: i.stage for i in later.incidents.values()} == {ODS: Stage.RECOVERED, PAYMENT: Stage.OPEN}
+
+
+def test_a_warning_that_comes_every_day_does_not_grow_for_ever() -> None:
+    desk = Desk()
+    for n in range(20):
+        desk.tick(replace(checked(n + 1, ODS, "rule", f"2026-11-{n + 1:02}", halting=False), at=desk.now), after=24 * HOUR)
+    assert len(desk.only().problems) < 17
+    assert len(desk.only().open_problems) == 7
 
 
 def test_what_is_over_and_told_is_forgotten_in_time() -> None:

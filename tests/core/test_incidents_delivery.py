@@ -19,7 +19,9 @@ from lakehouse_platform.incidents.base import (
     StateMoved,
     StateUnreadable,
 )
+from lakehouse_platform.incidents.deliver import deliver
 from lakehouse_platform.incidents.memory import Memory, from_text, to_text
+from lakehouse_platform.incidents.plan import Act, plan
 from lakehouse_platform.incidents.stages import acknowledge
 from tests.core.incident_cases import (
     HOUR,
@@ -127,6 +129,17 @@ def test_a_message_whose_answer_was_lost_before_it_all_ended_is_found_and_ended(
     desk.tick(*END)
     assert desk.slack.parents() == ["✅ finance.invoice (ODS) is in order again"]
     assert len(desk.slack.replies()) == 1
+
+
+def test_an_intended_message_is_looked_for_before_it_is_sent() -> None:
+    desk = Desk(slack=Workspace(wrong_at(0, what="lose")))
+    desk.settle(*START)
+    memory = Memory.load(desk.shelf)
+    delivery = deliver(memory, plan(memory.state, desk.now, POLICY), desk.slack, desk.now)
+    assert [action.act for action in delivery.done] == [Act.POST]
+    assert desk.slack.calls == ["post", "find"]
+    assert len(desk.slack.parents()) == 1
+    assert desk.only().told is not None
 
 
 def test_a_busy_channel_is_left_alone_as_long_as_it_asks_for() -> None:
