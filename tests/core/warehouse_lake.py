@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from lakehouse_platform.contracts.contract import Column, Contract
-from lakehouse_platform.contracts.serving import Access, Role, WarehouseLayout
+from lakehouse_platform.contracts.serving import Access, Distribution, Role, WarehouseLayout
 from lakehouse_platform.contracts.types import LakeType, parse_type
 from lakehouse_platform.engines.base import Commit, Table, TableSpec
 from lakehouse_platform.engines.polars import PolarsEngine
@@ -23,7 +23,8 @@ from lakehouse_platform.naming import Zone
 from lakehouse_platform.settings import DuckDbWarehouse, Environment, ObjectStore
 from lakehouse_platform.settings.environment import LakeSettings, PartitionSettings
 from lakehouse_platform.settings.serving import Redshift
-from lakehouse_platform.warehouse.base import Warehouse
+from lakehouse_platform.warehouse.base import Layout, Warehouse, WarehouseTable
+from lakehouse_platform.warehouse.columns import warehouse_table
 from lakehouse_platform.zones.lake import Lake
 from tests.properties.feeds import contract as ledger
 
@@ -104,6 +105,11 @@ class OneTable:
     def columns(self) -> Mapping[str, LakeType]:
         """Of the zone's table."""
         return TableLoad(self.contract, self.zone).columns
+
+    @property
+    def planned(self) -> WarehouseTable:
+        """As the warehouse should have it."""
+        return warehouse_table(self.zone, self.contract, self.columns, Layout(Distribution.EVEN))
 
     def arrow(self, rows: Sequence[Mapping[str, object]]) -> pa.Table:
         """Rows as the lake has them."""
