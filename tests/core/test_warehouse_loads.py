@@ -398,6 +398,15 @@ def test_a_process_that_dies_at_the_commit_leaves_old_rows_or_new_ones(one: OneT
     assert (seen(one), same(one)) == (["new"], True)
 
 
+@pytest.mark.parametrize("point", ["warehouse.define.before", "warehouse.define.after"])
+def test_a_process_that_dies_while_a_table_is_made_leaves_nothing_in_the_way(one: OneTable, point: str) -> None:
+    one.append(OLD)
+    with killed_at(point), pytest.raises(Killed):
+        one.load()
+    assert passed(one.load())
+    assert same(one)
+
+
 class Killed(BaseException):
     """What a planted fault raises."""
 
