@@ -21,19 +21,14 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 NOBODY = "somebody at the command line"
 
 
-class Span(click.ParamType[dt.timedelta]):
-    """A span of time: `30m`, `4h`, `2d`."""
-
-    name = "span"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> dt.timedelta:
-        """The span. Fails with a usage error."""
-        if isinstance(value, dt.timedelta):
-            return value
-        found = re.fullmatch(r"(\d{1,4})([mhd])", str(value))
-        if found is None:
-            self.fail(f'"{value}" is not a span of time. Say minutes, hours or days, as in 30m, 4h or 2d.', param, ctx)
-        return dt.timedelta(**{UNITS[found[2]]: int(found[1])})
+def _span(context: click.Context, option: click.Parameter, value: str | None) -> dt.timedelta | None:
+    """The span that `30m`, `4h` or `2d` says."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,4})([mhd])", value)
+    if found is None:
+        raise click.BadParameter(f'"{value}" is not a span of time. Say minutes, hours or days, as in 30m, 4h or 2d.', context, option)
+    return dt.timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 @click.group(context_settings=CONTEXT, invoke_without_command=True, short_help="What is wrong now; take it on, or mute it.")
@@ -127,7 +122,7 @@ def acknowledge(place: Place, id: str, by: str) -> None:  # noqa: A002
 
 @incidents.command(short_help="Say nothing more of it for a while.")
 @click.argument("id")
-@click.option("--for", "span", type=Span(), metavar="30m|4h|2d", help="For how long.  [default: until it recovers]")
+@click.option("--for", "span", callback=_span, metavar="30m|4h|2d", help="For how long.  [default: until it recovers]")
 @click.option("--by", metavar="NAME", default=NOBODY, help="Who mutes it.")
 @with_place
 def mute(place: Place, id: str, span: dt.timedelta | None, by: str) -> None:  # noqa: A002

@@ -14,6 +14,7 @@ from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.orchestration.audit import build_audit, build_audit_schedule
 from lakehouse_platform.orchestration.describe import key_of
+from lakehouse_platform.orchestration.gaps import build_gap_checks
 from lakehouse_platform.orchestration.marts import build_dataset, build_marts, dataset_key
 from lakehouse_platform.orchestration.places import SPARK, has_spark
 from lakehouse_platform.orchestration.schedules import build_jobs, build_schedules
@@ -51,20 +52,25 @@ def _build(project: Project, assets: Sequence[dg.AssetsDefinition], sensors: Seq
     curated = build_marts(project, marts, partitions)
     datasets = [build_dataset(project, mart, marts, partitions) for mart in marts if mart.contract.publication is not None]
     warehouse = [*build_loads(project, partitions, marts), *build_warehouse_marts(project, marts, partitions)]
-    jobs, audit = build_jobs(project), build_audit(project)
+    jobs, audit, gaps = build_jobs(project), build_audit(project), build_gap_checks(project)
     return dg.Definitions(
-        assets=list(chain(sources, tables, curated, warehouse, datasets, assets)), asset_checks=audit, jobs=jobs,
+        assets=list(chain(sources, tables, curated, warehouse, datasets, assets)), asset_checks=[*audit, *gaps], jobs=jobs,
         schedules=[*build_schedules(jobs), *build_audit_schedule(project, audit)], sensors=list(sensors),
         resources=_resources(project), executor=dg.in_process_executor)
 
 
 def _resources(project: Project) -> dict[str, object]:
     """What steps may need beside the project; nothing starts before a step asks for it."""
-    if not has_spark(project):
-        return {}
-    from lakehouse_platform.orchestration.spark import build_spark
+    found: dict[str, object] = {}
+    if has_spark(project):
+        from lakehouse_platform.orchestration.spark import build_spark
 
-    return {SPARK: build_spark(project)}
+        found[SPARK] = build_spark(project)
+    if project.environment.slack is not None:
+        from lakehouse_platform.orchestration.slack import SLACK, build_slack
+
+        found[SLACK] = build_slack(project.environment.slack)
+    return found
 
 
 def downstream_of(contract: Contract, marts: Sequence[Mart]) -> list[str]:
