@@ -23,11 +23,22 @@ def parent(incident: Incident, policy: Policy, into: Incident | None = None) -> 
         return _merged(incident, into)
     if incident.stage is Stage.RECOVERED:
         return _recovered(incident, policy)
-    title = f"{SIGNS[incident.severity]} {headline(incident)}"
+    title = f"{SIGNS[incident.severity]} {_title(incident)}"
     lists = [section(text) for text in (_members(incident), _downstream(incident)) if text]
     steps = "\n".join(["*Next:*", *(f"• {step}" for step in _steps(incident, policy))])
     blocks = (header(title), section("\n".join(_facts(incident, policy))), *lists, section(steps), context(_footer(incident, policy)))
     return Message(cut(escaped(f"{title}. {_extent(incident)}".strip()), TEXT), fitted(blocks))
+
+
+def _title(incident: Incident) -> str:
+    mended = incident.root_problem.closed is not None
+    return f"{_subject(incident)} is mended, what followed from it is not" if mended else headline(incident)
+
+
+def _standing(incident: Incident) -> Problem:
+    """What has to be seen to next: the root; once that is mended, the first of what goes on."""
+    root = incident.root_problem
+    return min(incident.open_problems, key=lambda p: (p.since, p.key), default=root) if root.closed is not None else root
 
 
 def _cause(incident: Incident) -> tuple[Problem, list[Problem]]:
@@ -42,8 +53,8 @@ def _facts(incident: Incident, policy: Policy) -> Iterator[str]:
     about = "" if incident.title == root.asset else f"{name_of(root.asset)}: "
     yield f"*What:* {escaped(about + wording.what(root, days_of(same)))}"
     if root.closed is not None:
-        yield f"{OVER} The cause was mended {escaped(moment(root.closed, policy.zone))}; what followed from it goes on."
-    yield f"*Means:* {wording.means(root)}"
+        yield f"{OVER} *Mended:* {escaped(moment(root.closed, policy.zone))}"
+    yield f"*Means:* {wording.means(_standing(incident))}"
     yield f"*Since:* {escaped(moment(incident.opened, policy.zone))}"
     yield f"*Owner:* {_owner(incident, policy)}"
 
@@ -103,12 +114,13 @@ def _count(number: int, noun: str) -> str:
 
 
 def _steps(incident: Incident, policy: Policy) -> Iterator[str]:
-    root, same = _cause(incident)
-    if incident.title != root.asset:
+    next_one = _standing(incident)
+    if incident.title != incident.root_problem.asset and next_one.closed is None and next_one.key == incident.root:
         yield "See that the source can be reached; then, for each table:"
-    yield from (escaped(step) for step in wording.next_steps(root, days_of(same)))
-    if root.run and policy.ui:
-        yield f"<{policy.ui}/runs/{escaped(root.run)}|the run's log>"
+    days = days_of(p for p in incident.open_problems if (p.asset, p.check) == (next_one.asset, next_one.check))
+    yield from (escaped(step) for step in wording.next_steps(next_one, days))
+    if next_one.run and policy.ui:
+        yield f"<{policy.ui}/runs/{escaped(next_one.run)}|the run's log>"
 
 
 def _footer(incident: Incident, policy: Policy) -> str:

@@ -22,7 +22,7 @@ from lakehouse_platform.incidents.base import (
 from lakehouse_platform.incidents.deliver import deliver
 from lakehouse_platform.incidents.memory import Memory, from_text, to_text
 from lakehouse_platform.incidents.plan import Act, plan
-from lakehouse_platform.incidents.stages import acknowledge
+from lakehouse_platform.incidents.stages import acknowledge, mute
 from tests.core.incident_cases import (
     HOUR,
     MINUTE,
@@ -129,6 +129,20 @@ def test_a_message_whose_answer_was_lost_before_it_all_ended_is_found_and_ended(
     desk.tick(*END)
     assert desk.slack.parents() == ["✅ finance.invoice (ODS) is in order again"]
     assert len(desk.slack.replies()) == 1
+
+
+def test_a_lost_answer_that_is_found_after_a_mute_and_the_end_does_not_undo_the_mute() -> None:
+    desk = told(START)
+    desk.slack.fault = lambda name: "lose" if name == "reply" else None
+    desk.tick(failed(150, DATASET))
+    desk.shelf.text = to_text(mute(desk.state, desk.only().id, None, desk.now))
+    desk.slack.fault = lambda _: "refuse"
+    desk.tick(done(299, DATASET), *END, after=4 * MINUTE)
+    desk.slack.fault = never
+    desk.tick()
+    desk.tick()
+    assert desk.slack.replies() == ["Also (1):"]
+    assert desk.slack.parents() == ["✅ finance.invoice (ODS) is in order again"]
 
 
 def test_an_intended_message_is_looked_for_before_it_is_sent() -> None:

@@ -127,6 +127,16 @@ def test_a_source_that_is_down_is_named_with_what_it_takes_down() -> None:
     assert "• finance.payment (Raw): failed (2026-11-19)" in lines
 
 
+def test_once_the_root_is_mended_the_message_is_about_what_is_not() -> None:
+    desk = Desk()
+    desk.settle(checked(1, ODS, "rule"), failed(2, HDS))
+    desk.tick(done(150, ODS))
+    lines = shown(messages.parent(desk.only(), POLICY))
+    assert lines[0] == "🔴 finance.invoice (ODS) is mended, what followed from it is not"
+    assert "✅ Mended: Fri 20 Nov 2026, 12:02 (Europe/Berlin)" in lines
+    assert f"• `lakehouse materialize 'hds/finance/invoice' --partition {DAY}`" in lines
+
+
 def test_who_takes_it_on_is_named() -> None:
     found = replace(incident(failed(1, ODS)), stage=Stage.ACKNOWLEDGED, by="U0123ABCDEF")
     assert "👀 <@U0123ABCDEF> is at it" in json.dumps(messages.parent(found, POLICY).blocks, ensure_ascii=False)
