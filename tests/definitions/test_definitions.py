@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from lakehouse_platform.jobs.gaps import NO_DAY_MISSING
 from lakehouse_platform.jobs.scans import WITHIN_BUDGET
 from lakehouse_platform.jobs.steps import FRESH
 from lakehouse_platform.naming import pool
@@ -83,7 +84,7 @@ def test_every_asset_has_partitions_and_a_check(defs: dg.Definitions, specs: lis
 
 def test_checks_of_a_business_day_are_kept_a_day(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
-    assert {key.name for key in graph.asset_check_keys if graph.get(key).partitions_def is None} == {FRESH, WITHIN_BUDGET}
+    assert {key.name for key in graph.asset_check_keys if graph.get(key).partitions_def is None} == {FRESH, WITHIN_BUDGET, NO_DAY_MISSING.name}
 
 
 def test_halting_rules_block(defs: dg.Definitions) -> None:
