@@ -179,7 +179,8 @@ def test_listagg_joins_in_its_own_order(warehouse: Redshift) -> None:
 
 @pytest.mark.parametrize("statement", [
     "select string_agg('a', ',')", "select distinct on (a) a from finance.t", "select * from (values (1)) v",
-    "create index i on finance.t (a)", "insert into finance.t values (1) on conflict do nothing", "insert into finance.t values (1) returning a",
+    "create index i on finance.t (a)",
+    "insert into finance.t values (1) on conflict do nothing", "insert into finance.t values (1) returning a",
     "select count(*) filter (where a > 1) from finance.t", "select 1 where 1 is distinct from 2", "unload ('select 1') to 's3://b/k'",
     "create table finance.u (a int generated always as (1) stored)", "use other",
 ])  # fmt: skip

@@ -96,6 +96,7 @@ def test_copy_is_part_of_the_clients_transaction(loaded: Redshift) -> None:
         cursor.execute(COPY)
         cursor.execute("select pg_last_copy_count(), (select count(*) from finance.t)")
         assert cursor.fetchall() == ([4, 4],)
+        assert b"Load into table 't' completed, 4 record(s) loaded successfully." in connection.notices[-1][b"M"]
         connection.rollback()
     assert do(loaded, "select count(*) from finance.t") == [(0,)]
 

@@ -45,12 +45,14 @@ class Backend:
         self.wire.send_raw(startup({"user": user, "database": database, "client_encoding": "UTF8"}))
         self.status, self.parameters, self.key = b"I", list[Message](), Message(b"K", b"\0" * 8)
         self.tag = ""
+        self.said: list[str] = []
+        """What the stand-in has to say beside the answer."""
         self._opened()
 
     def _opened(self) -> None:
         while (message := self.read()).kind != b"Z":
             if message.kind == b"E":
-                raise RefusedError(**_known(message))
+                raise refusal_of(message)
             if message.kind == b"S":
                 self.parameters.append(message)
             if message.kind == b"K":
@@ -78,7 +80,7 @@ class Backend:
             elif message.kind == b"E":
                 refused = message
         if refused:
-            raise RefusedError(**_known(refused))
+            raise refusal_of(refused)
         return rows
 
     def _copy(self, copied: Iterable[bytes]) -> None:
@@ -126,7 +128,8 @@ class Backend:
             self.wire.close()
 
 
-def _known(message: Message) -> dict[str, str]:
+def refusal_of(message: Message) -> RefusedError:
+    """PostgreSQL's error."""
     fields = fields_of(message.body)
     more = {letter: value for letter, value in fields.items() if letter in "HPstcnd"}
-    return {"code": fields["C"], "message": fields["M"], "detail": fields.get("D", ""), **more}
+    return RefusedError(fields["C"], fields["M"], fields.get("D", ""), **more)

@@ -65,6 +65,7 @@ class Copy:
                 f"{literal(self.source)}, {rows}); select set_config('standin.last_copy_count', '{rows}', false), "
                 "set_config('standin.last_copy_id', (select max(query_id) from pg_catalog.standin_load)::text, false)"
             )
+        backend.said.append(f"Load into table '{self.table.table}' completed, {rows} record(s) loaded successfully.")
         return "COPY"
 
     def _targets(self, backend: Backend) -> list[Target]:

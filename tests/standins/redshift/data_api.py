@@ -280,7 +280,9 @@ def _bound(sql: str, values: Mapping[str, str]) -> str:
 
 def _told(error: psycopg.Error) -> str:
     diagnosed = error.diag
-    message = diagnosed.message_primary or str(error).strip()
+    if diagnosed.message_primary is None:  # Of a connection that did not come about, or was cut.
+        return str(error).strip().rpartition(" failed: ")[2]
+    message = diagnosed.message_primary
     return f"{diagnosed.severity or 'ERROR'}: {message}" + (f"\n  Detail: {diagnosed.message_detail}" if diagnosed.message_detail else "")
 
 

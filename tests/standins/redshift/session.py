@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.standins.calls import Call
-from tests.standins.faults import Effect, Fault, FaultPlan
-from tests.standins.redshift.backend import Backend, RefusedError
-from tests.standins.redshift.merging import TWICE
+from tests.standins.faults import Effect, FaultPlan
+from tests.standins.redshift.backend import Backend, RefusedError, refusal_of
 from tests.standins.redshift.plans import Plan, World, plan, verb_of
 from tests.standins.redshift.statements import Statement, Statements
 from tests.standins.redshift.tokens import literal, statements_of, words_of
 from tests.standins.redshift.views import Late
-from tests.standins.redshift.wire import BYTEA, Message, Wire, columns_of, described, fields_of, row, text, values_of
+from tests.standins.redshift.wire import BYTEA, Message, Wire, columns_of, described, notice, row, text, values_of
+from tests.standins.redshift.wording import as_redshift, planned_refusal
 
 SERVICE = "redshift"
 ANSWERS = {b"P": b"1", b"B": b"2", b"C": b"3", b"D": b"tTn", b"E": b"CIs"}
@@ -196,9 +196,11 @@ class Session:
         try:
             tag = wanted.action(self.backend)
         except RefusedError as refused:
-            raise self._failed(_as_redshift(refused)) from refused
+            raise self._failed(as_redshift(refused)) from refused
         self.shared.has_late_views |= wanted.verb == "CREATE VIEW"
-        self.client.send(Message(b"C", text(tag)))
+        said = [notice(line) for line in self.backend.said]
+        self.backend.said.clear()
+        self.client.send(*said, Message(b"C", text(tag)))
 
     def _faulty(self, wanted: Plan, done: Callable[[], None]) -> None:
         """Do it, with the fault that is planned for it."""
@@ -208,7 +210,7 @@ class Session:
             raise HungUpError
         if fault and fault.effect is Effect.REFUSE:
             self._log(wanted, fault.code)
-            raise self._failed(_planned_refusal(fault))
+            raise self._failed(planned_refusal(fault))
         if fault and fault.effect is Effect.DROP:
             self._unanswered(wanted, done)
         if fault and fault.effect is Effect.DELAY:
@@ -238,7 +240,7 @@ class Session:
         while True:
             message = self.backend.read()
             if message.kind == b"E":
-                refused = _as_redshift(RefusedError(**_fields(message)))
+                refused = as_redshift(refusal_of(message))
                 if until != b"Z":
                     raise refused
             elif message.kind == b"Z" and not ends:
@@ -273,33 +275,3 @@ class _Silent(Wire):
 
 def _hex(value: bytes | None) -> bytes | None:
     return value[2:] if value is not None and value.startswith(b"\\x") else value
-
-
-def _fields(message: Message) -> dict[str, str]:
-    fields = fields_of(message.body)
-    more = {letter: value for letter, value in fields.items() if letter in "HPstcnd"}
-    return {"code": fields["C"], "message": fields["M"], "detail": fields.get("D", ""), **more}
-
-
-def _as_redshift(refused: RefusedError) -> RefusedError:
-    """PostgreSQL's error, as Redshift says it."""
-    checked = refused.fields.get("n", "")
-    if refused.code == "23514" and checked.startswith("standin_bytes_"):
-        return RefusedError("22001", f"value too long for type character varying({checked.rpartition('_')[2]})")
-    if refused.code == "21000" and "MERGE" in refused.message:
-        return RefusedError("21000", TWICE)
-    if refused.code == "40001":
-        return isolation_violation()
-    return refused
-
-
-def isolation_violation() -> RefusedError:
-    """What Redshift says when transactions cannot be put in an order."""
-    return RefusedError("40001", "1023", "Serializable isolation violation on table - 100167, "
-                        "transactions forming the cycle are: 55705701, 55705754 (pid:16606)")  # fmt: skip
-
-
-def _planned_refusal(fault: Fault) -> RefusedError:
-    if fault.code == "1023":
-        return isolation_violation()
-    return RefusedError(fault.code, f"refused on purpose ({fault.code})")

@@ -90,6 +90,11 @@ def error(fields: Mapping[str, str]) -> Message:
     return Message(b"E", b"".join(letter.encode() + value.encode() + b"\0" for letter, value in fields.items()) + b"\0")
 
 
+def notice(message: str) -> Message:
+    """A NoticeResponse for information."""
+    return Message(b"N", text("SINFO", "C00000", f"M{message}") + b"\0")
+
+
 def fields_of(body: bytes) -> dict[str, str]:
     """The fields of an ErrorResponse."""
     return {part[:1].decode(): part[1:].decode(errors="replace") for part in body.split(b"\0") if part}
