@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,24 +98,13 @@ def merged(old: pa.Table, new: pa.Table, keys: Sequence[str]) -> pa.Table:
     """`old` with the rows of `new` put in the place of those of the same key; of several in `new` the last."""
     if missing := [key for key in keys if key not in new.column_names]:
         raise Unfit(f"key column {missing[0]} is not in the schema")
-    same = " AND ".join(f'old."{key}" IS NOT DISTINCT FROM new."{key}"' for key in keys)
-    key = ", ".join(f'"{key}"' for key in keys)
-    with duckdb.connect() as connection:
-        connection.register("old", _plain(old, pa.string()))
-        connection.register("new", _plain(new, pa.string()).append_column("_place", pa.array(range(new.num_rows), pa.int64())))
-        found = connection.sql(
-            f"SELECT * FROM old WHERE NOT EXISTS (SELECT 1 FROM new WHERE {same}) UNION ALL "
-            f"SELECT * EXCLUDE (_place) FROM (SELECT * FROM new QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY _place DESC) = 1 "
-            "ORDER BY _place)"
-        ).to_arrow_table()
-    return found.cast(new.schema)
+    last = {key: place for place, key in enumerate(_keys(new, keys))}
+    staying = pa.array([key not in last for key in _keys(old, keys)], pa.bool_())
+    return pa.concat_tables([old.filter(staying), new.take(pa.array(sorted(last.values()), pa.int64()))])
 
 
-def _plain(table: pa.Table, decimals: pa.DataType) -> pa.Table:
-    """Rows as DuckDB takes them, which has no decimals so wide."""
-    wide = [pa.types.is_decimal256(field.type) for field in table.schema]
-    fields = [field.with_type(decimals) if is_wide else field for field, is_wide in zip(table.schema, wide, strict=True)]
-    return table.cast(pa.schema(fields))
+def _keys(table: pa.Table, keys: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    return zip(*(table.column(key).to_pylist() for key in keys), strict=True)
 
 
 def query(table: pa.Table, sql: str) -> pa.Table:
@@ -125,10 +114,15 @@ def query(table: pa.Table, sql: str) -> pa.Table:
         spoken = spoken.replace(f"from {name}", "FROM dataset").replace(f"FROM {name}", "FROM dataset")
     try:
         with duckdb.connect(config={"enable_external_access": False}) as connection:
-            connection.register("dataset", _plain(table, pa.float64()))
+            connection.register("dataset", table.cast(_narrow(table.schema)))
             return connection.sql(spoken).to_arrow_table()
     except (duckdb.Error, AttributeError) as error:
         raise Unfit(f"the query is not understood: {error}") from None
+
+
+def _narrow(schema: pa.Schema) -> pa.Schema:
+    """Columns as DuckDB has them, and as Domo's JSON shows them: decimals so wide it does not know."""
+    return pa.schema([field.with_type(pa.float64()) if pa.types.is_decimal(field.type) else field for field in schema])
 
 
 def written(table: pa.Table, *, header: bool) -> bytes:
