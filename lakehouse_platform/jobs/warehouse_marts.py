@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lakehouse_platform import faults
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.contracts.serving import Distribution
 from lakehouse_platform.errors import SettingsError, UnknownName
@@ -14,7 +16,7 @@ from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.jobs.steps import CheckOutcome, CheckSpec, Figure, Outcome
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.publish.agreement import DUCKDB, REDSHIFT, Comparison, compare, figures_query
-from lakehouse_platform.publish.project import Build, MartProject
+from lakehouse_platform.publish.project import Build, BuildFailed, MartProject
 from lakehouse_platform.settings import Redshift
 from lakehouse_platform.warehouse.base import Place
 from lakehouse_platform.warehouse.columns import place_of, warehouse_columns
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from lakehouse_platform.warehouse.session import Ask, Session
 
 AGREES = "agrees_with_lake"
+PASSING = re.compile(r"\b1023\b|serializable isolation|concurrent transaction|communication error|BrokenPipe|socket closed", re.I)
+"""dbt tells errors as text."""
 REPORTING = "reporting_"
 """What the model of a mart's view is called before the mart's own model; its schema is `<domain>_reporting`."""
 
@@ -56,11 +60,11 @@ def run_warehouse_marts(project: Project, marts: Sequence[Mart], wanted: Collect
     def built(of: Sequence[Mart], build: Build) -> dict[str, CheckOutcome]:
         return {m.contract.name: _held_against_lake(project, session, m, stale[m.contract.name]) for m in of if _was_built(m, build)}
 
-    build = dbt.build(*_models(asked))
+    build = _build(dbt, asked)
     held = built(asked, build)
     differing = [mart for mart in asked if mart.contract.name in held and not held[mart.contract.name].passed]
     if differing:
-        build = _joined(build, dbt.build(*_models(differing), anew=True))
+        build = _joined(build, _build(dbt, differing, anew=True))
         held = built(asked, build)
     return {m.contract.name: _outcome(project, marts, m, build, held.get(m.contract.name), anew=m in differing) for m in asked}
 
@@ -110,6 +114,29 @@ def _session(project: Project) -> Session:
     from lakehouse_platform.warehouse.session import Session
 
     return Session(_redshift(project))
+
+
+def _build(dbt: MartProject, marts: Sequence[Mart], *, anew: bool = False) -> Build:
+    """Each mart is a commit of its own; a build that was cut off is made again, whatever it had got to."""
+    from lakehouse_platform.warehouse.session import WarehouseUnavailable
+
+    faults.reach("warehouse.marts.before")
+    try:
+        build = dbt.build(*_models(marts), anew=anew)
+    except BuildFailed as error:
+        if may_pass(str(error)):
+            raise WarehouseUnavailable(masked(str(error))) from error
+        raise
+    faults.reach("warehouse.marts.after")
+    cut_off = [outcome for outcome in build.failed if may_pass(outcome.message)]
+    if cut_off:
+        raise WarehouseUnavailable("; ".join(f"{outcome.name}: {masked(outcome.message)}" for outcome in cut_off))
+    return build
+
+
+def may_pass(message: str) -> bool:
+    """Whether what dbt says of Redshift may be over next time: a lost connection, or transactions that met each other."""
+    return PASSING.search(message) is not None
 
 
 def _models(marts: Sequence[Mart]) -> list[str]:

@@ -16,7 +16,14 @@ from lakehouse_platform.contracts.serving import Distribution
 from lakehouse_platform.jobs.marts import Mart, mart_project, read_marts
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.jobs.steps import Outcome
-from lakehouse_platform.jobs.warehouse_marts import AGREES, compare_with_lake, moved_on, run_warehouse_marts, warehouse_mart_project
+from lakehouse_platform.jobs.warehouse_marts import (
+    AGREES,
+    compare_with_lake,
+    may_pass,
+    moved_on,
+    run_warehouse_marts,
+    warehouse_mart_project,
+)
 from lakehouse_platform.publish.curated import publish_marts
 from lakehouse_platform.publish.project import MartProject
 from lakehouse_platform.warehouse.base import Place
@@ -31,6 +38,9 @@ from tests.standins.redshift.service import redshift
 
 FCT, KPI = CONTRACTS["finance.fct_revenue"], CONTRACTS["finance.kpi_revenue_daily"]
 Rows = list[tuple[object, ...]]
+UNTESTED = ("--indirect-selection", "empty")
+"""Options of dbt's after what is selected: models alone."""
+BUILT_AGAIN = ("dim_customer", "fct_revenue", "kpi_revenue_daily")
 
 
 def name_of(contract: Contract, schema: str = "{}") -> str:
@@ -77,7 +87,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         loaded.load()
         project = bound_project(folder, lake, loaded.settings)
         local = mart_project(project)
-        assert local.build("resource_type:model").failed == ()
+        assert local.build("resource_type:model", *UNTESTED).failed == ()
         publish_marts(lake, local.scratch, MARTS)
         marts = read_marts(project)
         outcomes = run_warehouse_marts(project, marts, {mart.contract.name for mart in marts})
@@ -203,7 +213,7 @@ def changed(warehouse: Warehouse) -> Changed:
     loaded.execute(f"update {at(place('hds', 'customer.customer'))} set segment = 'public' where customer_id = 3")
     before = versions(warehouse)
     layouts = {**warehouse.dbt.layouts, KPI.table: {**warehouse.dbt.layouts[KPI.table], "sort": ["region", "revenue_date"]}}
-    assert replace(warehouse.dbt, layouts=layouts).build("resource_type:model,+kpi_revenue_daily").failed == ()
+    assert replace(warehouse.dbt, layouts=layouts).build(*BUILT_AGAIN, *UNTESTED).failed == ()
     written = {key for key, version in versions(warehouse).items() if before.get(key) != version}
     return Changed(warehouse.rows(FCT), warehouse.rows(KPI), written, warehouse.held(KPI))
 
@@ -247,3 +257,16 @@ def test_mart_is_not_compared_with_a_lake_that_moved_on(warehouse: Warehouse) ->
         small_lake.add(warehouse.loaded.lake, "ods", "operations.shipment", [])
         (said,) = moved_on(warehouse.project, ask, warehouse.marts, mart)
     assert said == "operations.ods_shipment is loaded at version 1, and the lake is at 2"
+
+
+@pytest.mark.parametrize(
+    ("said", "passes"),
+    [
+        ("Runtime Error in model fct_revenue\n  BrokenPipe: server socket closed.", True), ("Database Error\n  1023", True),
+        ("Database Error\n  ('communication error', ConnectionRefusedError(111, 'Connection refused'))", True),
+        ("could not complete because of conflict with concurrent transaction", True),
+        ("Database Error\n  value too long for type character varying(12)", False), ("column \"x10234\" does not exist", False),
+    ],
+)
+def test_what_may_pass_is_told_from_what_will_not(said: str, *, passes: bool) -> None:
+    assert may_pass(said) is passes

@@ -102,7 +102,7 @@ delete from {{ this }}
 where not exists (
     select 1 from {{ relation }} as present
     where {{ condition }}
-    {%- for own, theirs in key.items() %} and present.{{ theirs }} = {{ this }}.{{ own }}{% endfor %}
+    {%- for own, theirs in key.items() %} and present.{{ theirs }} = {{ adapter.quote(this.identifier) }}.{{ own }}{% endfor %}
 )
 {%- endif %}
 {% endmacro %}
