@@ -35,7 +35,7 @@ from tests.standins.redshift import Redshift as Running
 from tests.standins.redshift import redshift_beside
 
 PLACE = Place("finance", "curated_sale")
-MANY = [{"id": n, "amount": Decimal(n), "note": "x" * 20} for n in range(2000)]
+MANY: list[dict[str, object]] = [{"id": n, "amount": Decimal(n), "note": "x" * 20} for n in range(2000)]
 """So many rows that a changed one is a small part of the table."""
 
 
@@ -132,7 +132,7 @@ def test_added_rows_are_loaded_alone(one: OneTable) -> None:
     done = one.load()
     assert passed(done)
     assert (done.figures["mode"], done.figures["reason"]) == ("incremental", "1 files came and 0 went since version 1")
-    assert done.figures["bytes_read"] < done.figures["table_bytes"]
+    assert int(str(done.figures["bytes_read"])) < int(str(done.figures["table_bytes"]))
     assert same(one)
 
 
@@ -232,8 +232,8 @@ def test_history_keeps_the_partition_column_that_its_files_lack(one: OneTable) -
     one.append({"id": 1, "note": "old", "valid_from": first, "valid_to": second, "is_current": False},
                {"id": 1, "note": "new", "valid_from": second, "is_current": True}, {"id": 2, "valid_from": LAST, "is_current": True})
     one.load()
-    assert sorted(one.warehouse.rows(Place("finance", "hds_sale"), ["id", "valid_from", "is_current"]), key=repr) == sorted(
-        [(1, first, False), (1, second, True), (2, LAST, True)], key=repr)
+    found = one.warehouse.rows(Place("finance", "hds_sale"), ["id", "valid_from", "is_current"])
+    assert set(found) == {(1, first, False), (1, second, True), (2, LAST, True)}
 
 
 def test_a_column_that_came_late_is_null_in_older_files(one: OneTable) -> None:
@@ -277,7 +277,11 @@ def meddle(one: OneTable, request: pytest.FixtureRequest) -> Callable[[str], Non
     if isinstance(one.settings, DuckDbWarehouse):
         return in_file
     running: Running = request.getfixturevalue("server")
-    return lambda sql: running.rows(sql) and None
+
+    def in_redshift(sql: str) -> None:
+        running.rows(sql)
+
+    return in_redshift
 
 
 OLD, NEW = {"id": 1, "note": "old"}, {"id": 1, "note": "new"}
@@ -339,11 +343,10 @@ def test_transactions_that_meet_are_tried_again(on_redshift: OneTable, server: R
     assert passed(on_redshift.load())
 
 
-@pytest.mark.parametrize("lost", ["refused", "reset", "dropped"])
+@pytest.mark.parametrize("lost", ["refuse", "reset", "drop_answer"])
 def test_a_submission_is_made_once_whatever_becomes_of_its_answer(on_redshift: OneTable, aws: StandIns, server: Running, lost: str) -> None:
     prepared(on_redshift, incremental=False)
-    plans = {"refused": aws.faults.refuse, "reset": aws.faults.reset, "dropped": aws.faults.drop_answer}
-    fault = plans[lost]("redshift-data", "BatchExecuteStatement")
+    fault = getattr(aws.faults, lost)("redshift-data", "BatchExecuteStatement")
     server.statements.clear()
     assert passed(on_redshift.load())
     assert (aws.faults.met(fault), same(on_redshift)) == (1, True)
