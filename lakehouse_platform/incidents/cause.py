@@ -132,14 +132,10 @@ class _Cases:
                 continue
             for key in [k for asset in sorted(self.family.ancestors(root.asset)) for k in sorted(self.at.get(asset, ()))]:
                 cause = self.incidents[self.home[key]]
-                if cause.id != effect.id and self._may_merge(cause, effect) and self.explains(self.problems[key], root):
+                if cause.id != effect.id and self.explains(self.problems[key], root):
                     self._merge(cause, effect)
                     return True
         return False
-
-    def _may_merge(self, cause: Incident, effect: Incident) -> bool:
-        """What was told to be over is left alone, unless nothing was told of the other yet."""
-        return bool(cause.open_problems) or not (self._is_told(cause) and self._is_told(effect))
 
     def _merge(self, cause: Incident, effect: Incident) -> None:
         """The one that was told first stays, with the cause's root; of the other the message remains, if there is one."""

@@ -82,7 +82,7 @@ def _post(incident: Incident, now: dt.datetime, policy: Policy) -> Action:
     channel = policy.channel(incident.domain, incident.severity)
     then = Told(
         channel, ts="", fingerprint=fingerprint(message), members=_keys(incident), repeat_at=now + policy.pause(0),
-        openings=incident.openings, recoveries=incident.openings - 1)
+        openings=incident.openings)
     return Action(Act.POST, incident.id, channel, message, incident.id, then=then)
 
 

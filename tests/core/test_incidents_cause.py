@@ -99,6 +99,36 @@ def test_a_failure_that_is_read_after_its_root_was_mended_still_belongs_to_it() 
     assert (incident.title, incident.stage) == (ODS, Stage.OPEN)
 
 
+def test_what_begins_after_a_root_was_mended_is_another_incident() -> None:
+    over, going_on = related([checked(1, ODS, "rule"), done(2, ODS), failed(3, HDS)])
+    assert [(i.title, i.stage) for i in (over, going_on)] == [(ODS, Stage.RECOVERED), (HDS, Stage.OPEN)]
+
+
+def test_effects_of_a_root_that_broke_and_was_mended_between_two_looks_are_one_incident() -> None:
+    [incident] = related([failed(5, HDS)], [late(6, DATASET)], [checked(1, ODS, "rule"), done(9, ODS)])
+    assert (incident.stage, incident.title, len(incident.open_problems)) == (Stage.OPEN, ODS, 2)
+
+
+def test_a_root_that_is_known_later_does_not_make_its_incident_wait_again() -> None:
+    desk = Desk()
+    desk.tick(failed(2, HDS))
+    desk.tick(checked(1, ODS, "rule"), after=MINUTE)
+    desk.tick(after=MINUTE)
+    assert desk.slack.parents() == ["🔴 finance.invoice (ODS) is halted"]
+
+
+def test_an_incident_that_may_be_in_slack_already_is_the_one_that_goes_on() -> None:
+    desk = Desk()
+    desk.slack.fault = lambda name: "lose" if name == "post" else None
+    desk.settle(failed(2, HDS))
+    desk.slack.fault = lambda _: "refuse"
+    desk.tick(checked(1, ODS, "rule"))
+    desk.slack.fault = lambda _: None
+    desk.tick()
+    desk.tick(after=HOUR)
+    assert desk.slack.parents() == ["🔴 finance.invoice (ODS) is halted"]
+
+
 def test_an_incident_is_over_when_all_its_problems_are() -> None:
     [incident] = related([checked(1, ODS, "rule"), late(2, HDS)], [done(3, ODS)], [late(4, HDS, passed=True)])
     assert (incident.stage, incident.recovered) == (Stage.RECOVERED, at(4))

@@ -122,6 +122,16 @@ def test_an_end_during_an_outage_is_told_afterwards() -> None:
     assert [reply[0] for reply in desk.slack.replies()] == ["✅"]
 
 
+def test_an_end_and_a_return_during_an_outage_are_no_news() -> None:
+    desk = told(START)
+    desk.slack.fault = lambda _: "refuse"
+    desk.tick(*END)
+    desk.tick(checked(400, ODS, "rule"))
+    desk.slack.fault = never
+    desk.tick()
+    assert (desk.only().stage, desk.slack.replies()) == (Stage.OPEN, [])
+
+
 def test_a_message_whose_answer_was_lost_before_it_all_ended_is_found_and_ended() -> None:
     desk = Desk(slack=Workspace(wrong_at(0, what="lose")))
     desk.settle(*START)
@@ -227,9 +237,11 @@ def test_what_is_no_state_is_said_to_be_none(text: str) -> None:
         from_text(text)
 
 
-def test_a_tick_without_news_saves_nothing() -> None:
+def test_a_tick_without_news_saves_nothing_and_only_looks_for_reactions() -> None:
     desk = told(START)
+    desk.slack.calls.clear()
     saves = itertools.count()
     desk.shelf.fault = lambda _: str(next(saves)) and None
     desk.tick()
     assert next(saves) == 0
+    assert desk.slack.calls == ["reactions"]
