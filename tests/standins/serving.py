@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 from tests.standins.account import StandIns
 from tests.standins.domo.stand_in import DomoStandIn, domo_stand_in
-from tests.standins.redshift import Redshift, redshift
+from tests.standins.redshift.service import Redshift, redshift_beside
 from tests.standins.slack.server import SlackStandIn, slack_stand_in
 
 OWNER = ("Finance Data", "finance-data@example.com")
 PEOPLE = {"North": "ann@example.com", "South": "sam@example.com", "East": "eve@example.com", "West": "wim@example.com"}
 """E-mail address of who sells in a region."""
 DIRECTOR = "dora@example.com"
+ROLES = ("customer_reader", "customer_steward", "finance_reader", "operations_reader", "risk_reader")
+"""Of the warehouse, as contracts name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,11 @@ class Serving:
 def serving(running: StandIns) -> Iterator[Serving]:
     """Stand-ins of Redshift, Domo and Slack, with the people that the contracts' row access names."""
     with ExitStack() as stack:
-        warehouse = stack.enter_context(redshift(s3_address=running.address))
+        warehouse = stack.enter_context(redshift_beside(running))
         made = Serving(warehouse, stack.enter_context(domo_stand_in()), stack.enter_context(slack_stand_in()))
         _people(made.domo)
+        for role in ROLES:
+            warehouse.rows(f"create role {role}")
         yield made
 
 
