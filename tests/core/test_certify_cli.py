@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from shutil import copy, copytree, ignore_patterns
+from shutil import copy
 
 import pytest
 
@@ -29,31 +30,37 @@ publish: {domo: {kind: folder, path: .lakehouse/domo}}
 """
 
 
+MANIFEST = {
+    "nodes": {
+        "model.marts.kpi_fulfilment_daily": {
+            "resource_type": "model", "name": "kpi_fulfilment_daily", "depends_on": {"nodes": ["source.marts.ods_operations.shipment"]}},
+        "test.marts.control_total_kpi_fulfilment_daily": {
+            "resource_type": "test", "name": "control_total_kpi_fulfilment_daily", "description": "Every shipment is in the KPI.",
+            "config": {"severity": "error", "meta": {"dagster": {"ref": {"name": "kpi_fulfilment_daily"}}}}},
+    },
+    "sources": {"source.marts.ods_operations.shipment": {"name": "shipment", "config": {"meta": {"zone": "ods", "domain": "operations"}}}},
+}
+"""What these commands read of what dbt leaves when it has parsed its project."""
+
+
 @pytest.fixture
-def folder(tmp_path: Path, parsed: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     """A lakehouse of one mart and its table."""
-    copytree(parsed, tmp_path, dirs_exist_ok=True)
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    subprocess.run(["git", "config", "user.email", "ana@shop.test"], cwd=tmp_path, check=True)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same, whose dbt project was parsed."""
-    folder = tmp_path_factory.mktemp("parsed")
-    domain = folder / "assets" / "contracts" / "operations"
+    domain, marts = tmp_path / "assets" / "contracts" / "operations", tmp_path / "assets" / "marts"
     domain.mkdir(parents=True)
     for name in ("_defaults.yaml", "shipment.yaml", "shipment.py", "kpi_fulfilment_daily.yaml"):
         copy(ROOT / "assets" / "contracts" / "operations" / name, domain)
     contract = domain / "kpi_fulfilment_daily.yaml"
     contract.write_text(contract.read_text().replace(
         "      model: kpi_fulfilment_daily\n", "      model: kpi_fulfilment_daily\n      certification: {green_runs: 1}\n"))
-    copytree(ROOT / "assets" / "marts", folder / "assets" / "marts", ignore=ignore_patterns("target", "logs"))
-    (folder / "resources").mkdir()
-    (folder / "resources" / "local.yaml").write_text(ENVIRONMENT)
-    Certified.of(Project.open(folder))
-    return folder
+    (marts / "target").mkdir(parents=True)
+    copy(ROOT / "assets" / "marts" / "dbt_project.yml", marts)
+    (marts / "target" / "manifest.json").write_text(json.dumps(MANIFEST))
+    (tmp_path / "resources").mkdir()
+    (tmp_path / "resources" / "local.yaml").write_text(ENVIRONMENT)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "config", "user.email", "ana@shop.test"], cwd=tmp_path, check=True)
+    return tmp_path
 
 
 @pytest.fixture
