@@ -121,6 +121,7 @@ class Workspace:
         def change() -> str:
             where, known, old = self._existing(ts)
             assert where == channel
+            self._accept(channel, message)
             self.posted[ts] = (where, known, replace(old, message=message, edited=True))
             return ts
 
@@ -153,12 +154,15 @@ class Workspace:
         return result
 
     def _add(self, channel: str, message: Message, key: str, thread: str | None) -> str:
-        for words, error in self.refused.items():
-            if words == channel or words in message.text:
-                raise error
+        self._accept(channel, message)
         ts = f"{len(self.posted):06}"
         self.posted[ts] = (channel, key, Posted(ts, message, self.now, thread))
         return ts
+
+    def _accept(self, channel: str, message: Message) -> None:
+        for words, error in self.refused.items():
+            if words == channel or words in message.text:
+                raise error
 
     def _existing(self, ts: str) -> tuple[str, str, Posted]:
         if ts not in self.posted:

@@ -176,16 +176,16 @@ def test_a_busy_channel_is_left_alone_as_long_as_it_asks_for() -> None:
     assert desk.state.waits == {}
 
 
-def two_domains(error: LakehouseError, of: str) -> tuple[Desk, list[str]]:
-    """Incidents of two domains while a channel or a message is refused; the failures of the tick that would have told them."""
+def two_incidents(error: LakehouseError, of: str, other: str = ORDER) -> tuple[Desk, list[str]]:
+    """Two incidents while a channel or a message is refused; the failures of the tick that would have told them."""
     desk = Desk(slack=Workspace(refused={of: error}))
-    desk.tick(failed(1, ODS), failed(2, ORDER))
+    desk.tick(failed(1, ODS), failed(2, other))
     return desk, desk.tick(after=POLICY.settle).failures
 
 
 @pytest.mark.parametrize("error", [ChannelRefused("not_in_channel"), ChannelBusy("later", retry_after=9)], ids=["refused", "busy"])
 def test_a_channel_that_cannot_be_told_keeps_no_other_from_it(error: LakehouseError) -> None:
-    desk, failures = two_domains(error, "C0FIN")
+    desk, failures = two_incidents(error, "C0FIN")
     assert desk.slack.parents() == ["🔴 sales.order (Raw) failed"]
     assert failures == [f"C0FIN: {error}"]
     assert desk.state.intents == {}
@@ -194,16 +194,26 @@ def test_a_channel_that_cannot_be_told_keeps_no_other_from_it(error: LakehouseEr
     assert len(desk.slack.parents()) == 2
 
 
-def test_a_message_that_slack_refuses_keeps_no_other_from_being_told() -> None:
-    desk, failures = two_domains(MessageRefused("invalid_blocks"), "finance.invoice")
-    assert desk.slack.parents() == ["🔴 sales.order (Raw) failed"]
-    assert len(failures) == 1
+def test_a_message_that_slack_refuses_keeps_no_other_of_its_channel_from_being_told() -> None:
+    desk, failures = two_incidents(MessageRefused("invalid_blocks"), "finance.invoice", other="raw/finance/payment")
+    assert desk.slack.parents("C0FIN") == ["🔴 finance.payment (Raw) failed"]
+    assert failures == ["C0FIN: invalid_blocks"]
     assert [i.told is None for i in desk.incidents] == [True, False]
+
+
+def test_an_edit_that_slack_refuses_is_made_before_the_thread_goes_on() -> None:
+    desk = told(START)
+    desk.slack.refused = {"is halted": MessageRefused("msg_too_long")}
+    assert [action.act for action in desk.tick(failed(150, DATASET)).due] == [Act.UPDATE, Act.REPLY]
+    desk.slack.refused = {}
+    desk.tick()
+    assert desk.slack.replies() == ["Also (1):"]
+    assert desk.slack.show().count("dataset finance.revenue: failed") == 2
 
 
 @pytest.mark.parametrize("error", [AccessRefused("invalid_auth"), ChannelUnavailable("no answer")], ids=["refused", "unavailable"])
 def test_where_nobody_can_be_told_one_try_is_enough(error: LakehouseError) -> None:
-    desk, failures = two_domains(error, "C0FIN")
+    desk, failures = two_incidents(error, "C0FIN")
     assert desk.slack.parents() == []
     assert failures == [f"C0FIN: {error}"]
 
