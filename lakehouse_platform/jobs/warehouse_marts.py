@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lakehouse_platform import faults
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.contracts.serving import Distribution
 from lakehouse_platform.errors import SettingsError, UnknownName
@@ -117,17 +116,15 @@ def _session(project: Project) -> Session:
 
 
 def _build(dbt: MartProject, marts: Sequence[Mart], *, anew: bool = False) -> Build:
-    """Each mart is a commit of its own; a build that was cut off is made again, whatever it had got to."""
+    """dbt commits each mart by itself; a build that was cut off is made again, whatever it had got to."""
     from lakehouse_platform.warehouse.session import WarehouseUnavailable
 
-    faults.reach("warehouse.marts.before")
     try:
         build = dbt.build(*_models(marts), anew=anew)
     except BuildFailed as error:
         if may_pass(str(error)):
             raise WarehouseUnavailable(masked(str(error))) from error
         raise
-    faults.reach("warehouse.marts.after")
     cut_off = [outcome for outcome in build.failed if may_pass(outcome.message)]
     if cut_off:
         raise WarehouseUnavailable("; ".join(f"{outcome.name}: {masked(outcome.message)}" for outcome in cut_off))
