@@ -229,17 +229,24 @@ def observe_domo(
 
 def published(project: Project, mart: str) -> str | None:
     """Id of the dataset that a mart was last published to; None where it never was."""
+    return next(reversed(_published(project, mart)), None)
+
+
+def _published(project: Project, mart: str) -> list[str]:
+    """Ids of every dataset that a mart was published to, the present one last: one of another title is another dataset."""
     from lakehouse_platform.publish import publications
 
-    said = publications.recorded(project.lake, mart)
-    return said[-1].dataset if said else None
+    return list(dict.fromkeys(entry.dataset for entry in reversed(publications.recorded(project.lake, mart))))[::-1]
 
 
 def badges_wanted(found: Certified, now: Mapping[str, Certificate], evidence: Iterable[Evidence]) -> dict[str, bool]:
-    """Whether each dataset is to have its badge; a mart that was to be certified once and is not any more is to have none."""
+    """Whether each dataset is to have its badge: none is of a mart that is not to be certified any more, nor one of an earlier title."""
     names = dict(_once(evidence)) | {subject.mart.key: subject.name for subject in found.subjects}
-    said = {name: published(found.project, name) for name in names.values()}
-    return {dataset: name in now and now[name].active for name, dataset in said.items() if dataset is not None}
+    wanted: dict[str, bool] = {}
+    for name in names.values():
+        for dataset in (datasets := _published(found.project, name)):
+            wanted[dataset] = dataset == datasets[-1] and name in now and now[name].active
+    return wanted
 
 
 def _once(evidence: Iterable[Evidence]) -> Iterator[tuple[str, str]]:

@@ -74,9 +74,9 @@ def build_certification_sensor(
 def look(project: Project, instance: dg.DagsterInstance, position: Position, now: dt.datetime) -> Ticked:
     """Gather evidence, judge, mirror, tell. Whatever is interrupted is done again by the next look, and nothing twice."""
     found, trouble = _reread(project)
-    if not found.subjects and not position.watched:
-        return Ticked({}, position)
     held = found.evidence()
+    if not found.subjects and not held:
+        return Ticked({}, position)
     seen, position = gather(instance, watched(found.subjects), position)
     new, unasked = _observations(found, held, now)
     recorded = ledger.record(found.project.lake, [*seen, *new])
