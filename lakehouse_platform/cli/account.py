@@ -67,6 +67,8 @@ class Dataset:
     name: str
     mart: str
     rows: int
+    certificate: str
+    """Its state; empty where it is not to be certified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +138,16 @@ def _patch(contract: Contract, finding: Finding) -> str:
 
 def _datasets(project: Project) -> Iterator[Dataset]:
     """By the ledger: what is there was counted when it was published."""
+    from lakehouse_platform.jobs.certificates import Certified
     from lakehouse_platform.publish.publications import Event, recorded
 
+    certified = Certified.of(project)
+    standing = certified.judged(dt.datetime.now(tz=dt.UTC), certified.evidence(), certified.readable_approvals()[0])
     for mart in _published(project.marts):
         done = [entry for entry in recorded(project.lake, mart.name) if entry.event is Event.DONE]
         if done and mart.publication is not None:
-            yield Dataset(mart.publication.dataset, mart.name, done[-1].rows)
+            known = standing.get(mart.name)
+            yield Dataset(mart.publication.dataset, mart.name, done[-1].rows, str(known.state) if known is not None else "")
 
 
 def _published(marts: Iterable[Contract]) -> Iterator[Contract]:

@@ -203,13 +203,14 @@ def _checks(report: Report, console: Console) -> None:
 def _marts(account: Account, console: Console) -> None:
     _title(console, "Marts and datasets")
     datasets = {dataset.mart: dataset for dataset in account.datasets}
-    headings = [Heading("mart"), Heading("rows", right=True), Heading("Domo dataset"), Heading("rows", right=True)]
+    headings = [Heading("mart"), Heading("rows", right=True), Heading("Domo dataset"), Heading("rows", right=True), Heading("certificate")]
     rows = []
     for table in account.tables:
         if table.contract.model is not None:
             mart, dataset = table.zone("curated"), datasets.get(table.contract.name)
             rows.append([f"curated.{table.contract.name}", figure(mart.rows if mart else None),
-                         dataset.name if dataset else "·", figure(dataset.rows if dataset else None)])
+                         dataset.name if dataset else "·", figure(dataset.rows if dataset else None),
+                         (dataset.certificate if dataset else "") or "·"])
     console.print(table_of(headings, rows))
 
 

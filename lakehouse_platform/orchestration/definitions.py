@@ -13,6 +13,7 @@ from lakehouse_platform.jobs.marts import Mart, prepare_marts, read_marts
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.orchestration.audit import build_audit, build_audit_schedule
+from lakehouse_platform.orchestration.certification import build_certificates
 from lakehouse_platform.orchestration.describe import key_of
 from lakehouse_platform.orchestration.gaps import build_gap_checks
 from lakehouse_platform.orchestration.marts import build_dataset, build_marts, dataset_key
@@ -52,9 +53,10 @@ def _build(project: Project, assets: Sequence[dg.AssetsDefinition], sensors: Seq
     curated = build_marts(project, marts, partitions)
     datasets = [build_dataset(project, mart, marts, partitions) for mart in marts if mart.contract.publication is not None]
     warehouse = [*build_loads(project, partitions, marts), *build_warehouse_marts(project, marts, partitions)]
-    jobs, audit, gaps = build_jobs(project), build_audit(project), build_gap_checks(project)
+    jobs, audit = build_jobs(project), build_audit(project)
+    about_now = [*build_gap_checks(project), *build_certificates(project, marts)]
     return dg.Definitions(
-        assets=list(chain(sources, tables, curated, warehouse, datasets, assets)), asset_checks=[*audit, *gaps], jobs=jobs,
+        assets=list(chain(sources, tables, curated, warehouse, datasets, assets)), asset_checks=[*audit, *about_now], jobs=jobs,
         schedules=[*build_schedules(jobs), *build_audit_schedule(project, audit)], sensors=list(sensors),
         resources=_resources(project), executor=dg.in_process_executor)
 

@@ -58,7 +58,7 @@ table last business day complete through freshness
 shop.product 2026-11-20 2026-11-21 11:55:00Z fresh, 5 min 0 s old
 
 Marts and datasets
-mart rows Domo dataset rows
+mart rows Domo dataset rows certificate
 
 Sales
 day revenue
@@ -89,7 +89,7 @@ def finished(tmp_path: Path) -> Report:
     what = "column colour (text) was added at the source"
     drifted = Drifted("shop.product", "colour", what, "evolve", "team:shop-data", (), "- name: colour")
     judged = (Judged("shop.product", "named", "warn", 1, 6), Judged("shop.product", "priced", "quarantine", 0, 6))
-    account = Account(NOW, (status,), (held,), (drifted,), judged, (Dataset("Sales by day", "shop.sales", 2),))
+    account = Account(NOW, (status,), (held,), (drifted,), judged, (Dataset("Sales by day", "shop.sales", 2, "active"),))
     sales = FigureTable("Sales", ("day", "revenue"), ((dt.date(2026, 11, 19), Decimal("1.5")), (dt.date(2026, 11, 20), Decimal(3))))
     return Report("one quiet day", (dt.date(2026, 11, 20),), account, (sales,), Checks(8, ("ods/shop/product:named",)),
                   (Stage("Day 1 of 1", 62),), (("make dev", "the UI"),))
