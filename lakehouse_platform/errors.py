@@ -58,6 +58,10 @@ class StoreRefused(TerminalError):
     """The object store that holds the lake says no: a bucket that is not there, or no right to it."""
 
 
+class VersionUnreadable(TransientError):
+    """The files of a table's version cannot be read: they were vacuumed, or the store does not answer."""
+
+
 class UnknownName(TerminalError):
     """A table, partition, column or environment that does not exist was asked for."""
 

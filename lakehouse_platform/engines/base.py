@@ -90,6 +90,8 @@ class Table(Protocol):
         """Version last committed by a Delta transaction's application, None when it never was."""
     def scan(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> nw.LazyFrame[Any]:
         """The table's rows; `partitions` prunes by partition values."""
+    def batches(self, columns: Sequence[str]) -> pa.RecordBatchReader:
+        """The rows, only these columns, as a stream that is never held as a whole in this process."""
     def count(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> int:
         """Number of rows, by the log's own figures where it has them."""
     def size(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> int:

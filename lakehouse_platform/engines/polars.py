@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import narwhals as nw
 import polars as pl
@@ -30,9 +30,23 @@ from lakehouse_platform.engines.storage import delta_options, polars_options, re
 from lakehouse_platform.errors import CommitConflict, UnknownName
 from lakehouse_platform.settings import ObjectStore
 
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset, ParquetFileFragment
+
 WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=122_880)
 """Row groups as DuckDB likes them: an open one is held in memory, so it bounds what a write takes."""
+BATCH_ROWS = 32_768
 DROP = "_drop"
+
+
+def _thrifty_pool() -> pa.MemoryPool:
+    """Arrow's usual pool keeps what was freed, a row group's worth a thread; this one gives it back where the build has it."""
+    try:
+        pool = pa.jemalloc_memory_pool()
+        pa.jemalloc_set_decay_ms(0)
+    except NotImplementedError:
+        return pa.default_memory_pool()
+    return pool
 
 
 def _commit_properties(commit: Commit) -> CommitProperties:
@@ -78,6 +92,24 @@ class PolarsTable:
             wanted: list[object] = [v == "true" for v in values] if schema[name] == pl.Boolean else list(values)
             frame = frame.filter(pl.col(name).is_in(wanted) if len(wanted) != 1 else pl.col(name) == wanted[0])
         return nw.from_native(frame)
+
+    def batches(self, columns: Sequence[str]) -> pa.RecordBatchReader:
+        """The rows of this version, a row group at a time: Polars and Arrow's own scanner read ahead by the memory that there is."""
+        with reaching(self.uri):
+            found = self._delta.to_pyarrow_dataset()
+        schema = pa.schema([found.schema.field(name) for name in columns])
+        return pa.RecordBatchReader.from_batches(schema, self._row_groups(found, list(columns)))
+
+    def _row_groups(self, found: Dataset, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        from pyarrow.dataset import ParquetFragmentScanOptions
+
+        plainly, pool = ParquetFragmentScanOptions(pre_buffer=False), _thrifty_pool()
+        with reaching(self.uri):
+            for file in found.get_fragments():
+                for group in cast("ParquetFileFragment", file).split_by_row_group():
+                    yield from group.to_batches(
+                        schema=found.schema, columns=columns, batch_size=BATCH_ROWS, batch_readahead=0, fragment_readahead=0,
+                        use_threads=False, fragment_scan_options=plainly, memory_pool=pool)
 
     def count(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> int:
         """Number of rows of this version, from the log; files without a figure are counted themselves."""

@@ -14,7 +14,7 @@ from typing import Self
 import duckdb
 import pyarrow as pa
 
-from lakehouse_platform.errors import TransientError
+from lakehouse_platform.errors import VersionUnreadable
 from lakehouse_platform.lake.access import access_to
 from lakehouse_platform.lake.extension import sql_name, sql_text
 from lakehouse_platform.lake.query import NO_DOWNLOADS
@@ -25,10 +25,6 @@ MEMORY = "160MB"
 """What DuckDB may hold before it spills."""
 THREADS = 2
 """Each holds a row group of each file that it reads."""
-
-
-class VersionUnreadable(TransientError):
-    """A version's files cannot be read: they were vacuumed, or the store does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +67,14 @@ class TableVersions:
         found.execute("set TimeZone = 'UTC'")
         return found
 
-    def rows(self, version: int, columns: Sequence[str], *, division: tuple[str, str] | None = None) -> pa.RecordBatchReader:
-        """The rows of a version, batch by batch; only those whose column has a value (as text) where a `division` names both.
+    def division(self, version: int, columns: Sequence[str], by: str, value: str) -> pa.RecordBatchReader:
+        """The rows of a version whose column `by` has a value, told as text, batch by batch.
 
         Read them before the next question is asked. Raises VersionUnreadable.
         """
-        where, values = (f"where {sql_name(division[0])}::varchar = ?", [division[1]]) if division else ("", [])
-        return self._stream(f"select {_names(columns)} from {self._scan(version)} {where}", values)
+        typed = self._row(f"select any_value(typeof({sql_name(by)})) from (select {sql_name(by)} from {self._scan(version)} limit 1)")
+        where = f"where {sql_name(by)} = cast(? as {typed[0] or 'varchar'})"
+        return self._stream(f"select {_names(columns)} from {self._scan(version)} {where}", [value])
 
     def changed(self, before: int, after: int, columns: Sequence[str], key: Sequence[str]) -> pa.RecordBatchReader:
         """The rows of `after` that `before` has not, or otherwise, batch by batch. Raises VersionUnreadable."""

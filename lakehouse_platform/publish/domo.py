@@ -24,7 +24,7 @@ from lakehouse_platform.publish.destination import (
 )
 from lakehouse_platform.publish.executions import FIRST_LOOK, LONGEST_LOOK, DomoExecution, DomoRestatement, await_end
 
-AT_ONCE = 3
+AT_ONCE = 2
 """Parts that are sent at the same time; with the one in the making they bound the memory."""
 MARGIN = dt.timedelta(seconds=1)
 """Domo tells instants to the second."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-PART_BYTES = 16 * 2**20
+PART_BYTES = 4 * 2**20
 """Size, compressed, that a part is closed at. Domo recommends parts of about 50 MB before compression."""
 LEVEL = 1
 """Of gzip. Level 6 takes four times as long for a quarter less."""

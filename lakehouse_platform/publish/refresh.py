@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.contracts.serving import Update
-from lakehouse_platform.lake.versions import TableVersions, VersionUnreadable
+from lakehouse_platform.engines.base import Table
+from lakehouse_platform.errors import VersionUnreadable
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.publish import publications
 from lakehouse_platform.publish.changes import (
@@ -33,11 +37,14 @@ from lakehouse_platform.publish.publications import Entry, Event, History
 from lakehouse_platform.settings import ObjectStore
 from lakehouse_platform.zones.lake import Lake
 
+if TYPE_CHECKING:
+    from lakehouse_platform.lake.versions import TableVersions
+
 MOST_DIVISIONS = 400
 """Partitions that Domo allows a dataset."""
 MODES = {ReplaceAll: "replace", Upsert: "upsert", Append: "append", Partitions: "partitions", Nothing: "nothing"}
 Clock = Callable[[], dt.datetime]
-Reading = Callable[[str, ObjectStore | None], TableVersions]
+Reading = Callable[[str, ObjectStore | None], "TableVersions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +71,30 @@ class Refreshed:
 
 def refresh_dataset(
     lake: Lake, destination: Destination, contract: Contract, *, store: ObjectStore | None = None, part_bytes: int = PART_BYTES,
-    clock: Clock = lambda: dt.datetime.now(tz=dt.UTC), reading: Reading = TableVersions,
+    clock: Clock = lambda: dt.datetime.now(tz=dt.UTC), reading: Reading | None = None,
 ) -> Refreshed:
     """Bring the dataset of a mart to the mart's newest version, and what it says of itself to its contract.
 
-    `store` says how a lake on S3 is reached, `reading` opens the mart's versions. Raises UnknownName where there is no mart yet,
-    PublicationRefused before anything is sent, PublicationTooSoon, PublicationIncomplete. Whatever goes wrong, readers see the rows from
-    before or those of the newest version, and the next refresh sends all of them.
+    `store` says how a lake on S3 is reached, `reading` opens the mart's versions to be compared. Raises UnknownName where there is no
+    mart yet, PublicationRefused before anything is sent, PublicationTooSoon, PublicationIncomplete. Whatever goes wrong, readers see the
+    rows from before or those of the newest version, and the next refresh sends all of them.
     """
     spec, place = dataset_spec(contract), lake.uri(Zone.CURATED, contract)
     table = lake.engine.open(place)
     dataset = destination.adopt(spec)
     said = publications.history(lake, contract.name, dataset.id)
-    with reading(place, store) as versions:
-        refresh = _Refresh(lake, spec, dataset, versions, State(table.version, spec.schema, table.count()), said, part_bytes, clock)
+    with ExitStack() as held:
+        versions = cache(lambda: held.enter_context((reading or _reading)(place, store)))
+        now = State(table.version, spec.schema, table.count())
+        refresh = _Refresh(lake, table, spec, dataset, versions, now, said, part_bytes, clock)
         return refresh.carry_out(refresh.intent())
+
+
+def _reading(place: str, store: ObjectStore | None) -> TableVersions:
+    """Imports DuckDB, which a dataset that takes all rows anew never needs."""
+    from lakehouse_platform.lake.versions import TableVersions
+
+    return TableVersions(place, store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +118,10 @@ class _Landed:
 @dataclass(frozen=True, slots=True)
 class _Refresh:
     lake: Lake
+    table: Table
     spec: DatasetSpec
     dataset: Dataset
-    versions: TableVersions
+    versions: Callable[[], TableVersions]
     now: State
     said: History
     part_bytes: int
@@ -124,11 +141,11 @@ class _Refresh:
         if found is None and last is not None:
             return self._by_rows(last)
         keyed = takes.key and self.spec.update is not Update.REPLACE
-        content = self.versions.fingerprint(self.now.version, self.names) if keyed else ""
+        content = self.versions().fingerprint(self.now.version, self.names) if keyed else ""
         return _Intent(found or ReplaceAll("nothing was published before"), content)
 
     def _by_division(self, by: str, last: Entry | None, reason: str) -> _Intent:
-        now = self.versions.divisions(self.now.version, self.names, by)
+        now = self.versions().divisions(self.now.version, self.names, by)
         if len(now) > MOST_DIVISIONS:
             raise PublicationRefused(
                 f"{self.spec.mart}: {by} has {len(now)} values, and a dataset takes {MOST_DIVISIONS} partitions at most. "
@@ -138,10 +155,10 @@ class _Refresh:
 
     def _by_rows(self, last: Entry) -> _Intent:
         try:
-            found = self.versions.compare(last.version, self.now.version, self.names, self.spec.key)
+            found = self.versions().compare(last.version, self.now.version, self.names, self.spec.key)
         except VersionUnreadable:
             why = f"version {last.version} of the mart, which was published last, cannot be read any more"
-            return _Intent(ReplaceAll(why), self.versions.fingerprint(self.now.version, self.names))
+            return _Intent(ReplaceAll(why), self.versions().fingerprint(self.now.version, self.names))
         difference = Difference(found.new, found.changed, found.gone, as_published=found.before == last.content)
         return _Intent(plan_by_rows(self.spec.update, difference), found.after)
 
@@ -182,9 +199,9 @@ class _Refresh:
             return self._restate(plan)
         last, method = self.said.done, Method.REPLACE if isinstance(plan, ReplaceAll) else Method.APPEND
         if method is Method.REPLACE or last is None:
-            rows = self.versions.rows(self.now.version, self.names)
+            rows = self.table.batches(self.names)
         else:
-            rows = self.versions.changed(last.version, self.now.version, self.names, self.spec.key)
+            rows = self.versions().changed(last.version, self.now.version, self.names, self.spec.key)
         execution = self.dataset.begin(method)
         with aborting(execution):
             sent = self._upload(execution, rows)
@@ -196,7 +213,7 @@ class _Refresh:
         for name in plan.restate:
             execution = restatement.division(name)
             with aborting(execution):
-                sent += self._upload(execution, self.versions.rows(self.now.version, self.names, division=(by, name)))
+                sent += self._upload(execution, self.versions().division(self.now.version, self.names, by, name))
                 execution.commit()
         for name in plan.drop:
             restatement.drop(name)

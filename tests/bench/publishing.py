@@ -8,27 +8,25 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
-import duckdb
-import pandas as pd
 import pyarrow as pa
-from deltalake import DeltaTable, write_deltalake
-from pydomo import Domo
+from deltalake import DeltaTable
 
-from lakehouse_platform.contracts.contract import Column, Contract
+from lakehouse_platform.contracts.contract import Column, Contract, Drift
 from lakehouse_platform.contracts.serving import Publication
 from lakehouse_platform.contracts.types import parse_type
 from lakehouse_platform.domo.public import DomoApi
+from lakehouse_platform.engines.base import Commit, TableSpec
 from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.naming import Zone
 from lakehouse_platform.publish.domo import DomoDestination
 from lakehouse_platform.publish.refresh import refresh_dataset
 from lakehouse_platform.zones.lake import Lake
+from lakehouse_platform.zones.rows import declared
 from tests.bench.measure import Meter
-from tests.core.postgres_cases import contract_of
 from tests.standins.child import announce, child
 
 COLUMNS = {
@@ -49,17 +47,21 @@ DATASET = {"id": "d1", "name": NAME, "description": "Lakehouse mart finance.invo
 def contract() -> Contract:
     """The mart's."""
     columns = tuple(Column(name, name, parse_type(kind)) for name, kind in COLUMNS.items())
-    made = contract_of(COLUMNS)
-    return replace(made, domain="finance", table="invoices", columns=columns, key=("invoice_id",), source=None, model="invoices",
-                   publication=Publication(NAME), owner="team:finance")
+    return Contract(
+        domain="finance", table="invoices", version="1.0.0", description="", owner="team:finance", columns=columns, key=("invoice_id",),
+        source=None, model="invoices", capture=None, keeps_history=False, drift=Drift.FREEZE, rules=(), freshness=None, retention=None,
+        steps={}, publication=Publication(NAME), tags={}, path=Path("invoices.yaml"), fingerprint="", shape="", rules_version="")
 
 
 def build(folder: str, rows: int) -> None:
-    """The mart, as dbt's build leaves it."""
+    """The mart, as it is published into Curated."""
+    import duckdb
+
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         reader = connection.execute(VALUES.format(rows=rows)).to_arrow_reader(65_536)
-        write_deltalake(f"{folder}/{Zone.CURATED}/finance/invoices", reader)
+        uri = Lake(folder, PolarsEngine()).uri(Zone.CURATED, contract())
+        PolarsEngine().create(TableSpec(uri, declared(contract()))).replace(reader, Commit("bench"))
 
 
 def ours(meter: Meter, folder: str, port: int) -> None:
@@ -74,6 +76,8 @@ def ours(meter: Meter, folder: str, port: int) -> None:
 def pydomo_upload(meter: Meter, folder: str, port: int) -> None:
     """pydomo's `stream_upload` of a pandas frame, which it is given ready."""
     frame = _frame(folder)
+    from pydomo import Domo
+
     domo = Domo("client", "secret", api_host=f"127.0.0.1:{port}", use_https=False, request_timeout=600)
     with meter:
         domo.utilities.stream_upload("d1", frame, warn_schema_change=False)
@@ -81,12 +85,14 @@ def pydomo_upload(meter: Meter, folder: str, port: int) -> None:
 
 def pydomo_from_mart(meter: Meter, folder: str, port: int) -> None:
     """The same with the frame's making: what takes the mart to it."""
+    from pydomo import Domo
+
     domo = Domo("client", "secret", api_host=f"127.0.0.1:{port}", use_https=False, request_timeout=600)
     with meter:
         domo.utilities.stream_upload("d1", _frame(folder), warn_schema_change=False)
 
 
-def _frame(folder: str) -> pd.DataFrame:
+def _frame(folder: str) -> Any:
     table: pa.Table = DeltaTable(f"{folder}/{Zone.CURATED}/finance/invoices").to_pyarrow_table()
     return table.to_pandas()
 
@@ -98,7 +104,8 @@ class Sink(ThreadingHTTPServer):
 
     def __init__(self, rows: int) -> None:
         super().__init__(("127.0.0.1", 0), _Asked)
-        self.rows, self.sent, self.schema, self.state = rows, 0, {"columns": []}, "ACTIVE"
+        self.rows, self.sent, self.state = rows, 0, "ACTIVE"
+        self.schema: dict[str, Any] = {"columns": []}
         self.lock = threading.Lock()
 
     def answer(self, method: str, path: str, body: bytes) -> object:

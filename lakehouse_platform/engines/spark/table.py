@@ -104,6 +104,11 @@ class SparkTable:
             frame = frame.filter(fn.col(quoted(name)).isin([v == "true" for v in values] if is_flag else list(values)))
         return nw.from_native(frame)
 
+    def batches(self, columns: Sequence[str]) -> pa.RecordBatchReader:
+        """The rows of this version, gathered by Spark's driver, which holds them."""
+        rows = self._session.read.format("delta").option("versionAsOf", self.version).load(self._uri)
+        return table_of(rows.select(*(fn.col(quoted(name)) for name in columns))).to_reader()
+
     def count(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> int:
         """Number of rows of this version, from the log; where a file has no figure, the rows are counted."""
         silent = fn.count(fn.when(fn.isnull("rows"), 1))
