@@ -64,8 +64,10 @@ class Place:
             return begun
         return cls(**json.loads(text))
 
-    def save(self, instance: dg.DagsterInstance) -> None:
-        """Keep it."""
+    def save(self, instance: dg.DagsterInstance, *, was: "Place | None" = None) -> None:
+        """Keep it, where it is not as it `was`."""
+        if self == was:
+            return
         text = json.dumps({"begun": self.begun, "newest": self.newest, "unmade": dict(self.unmade)})
         instance.daemon_cursor_storage.set_cursor_values({PLACE: text})
 
@@ -117,7 +119,7 @@ def build_incident_sensor(project: Project, *, clock: Clock = _now, settle: dt.t
                 unmade = still_unmade(context.instance, graph, place.unmade, made, now)
                 seen += [*_never_made(graph, unmade, now), *_beats(context, "incidents", now)]
                 delivery = tell(project, context, seen, now, settle)
-                Place(place.begun, newest, unmade).save(context.instance)
+                Place(place.begun, newest, unmade).save(context.instance, was=place)
         except StateMoved as moved:
             return dg.SkipReason(str(moved))
         return dg.SkipReason(f"{len(delivery.done)} messages told, {len(delivery.due)} due")

@@ -14,6 +14,7 @@ from dagster_shared.error import SerializableErrorInfo
 from lakehouse_platform.errors import LakehouseError
 from lakehouse_platform.incidents.base import Figure, Kind, Observation, Trouble
 from lakehouse_platform.jobs.audit import AUDITED
+from lakehouse_platform.jobs.certificates import CERTIFIED
 from lakehouse_platform.jobs.gaps import NO_DAY_MISSING
 from lakehouse_platform.jobs.steps import FRESH, LANDED, SCHEMA
 from lakehouse_platform.orchestration.gaps import RAW_ASSET
@@ -28,10 +29,9 @@ BATCH = 500
 """Events of each type that are read at once."""
 LONGEST_RANGE = 62
 """Business days of a run that are named one by one."""
-CERTIFIED = "certified"
 TROUBLES = {
     SCHEMA: Trouble.DRIFT, AUDITED.name: Trouble.DRIFT, FRESH: Trouble.LATE, LANDED: Trouble.MALFORMED, NO_DAY_MISSING.name: Trouble.GAP,
-    CERTIFIED: Trouble.CERTIFICATE,
+    CERTIFIED.name: Trouble.CERTIFICATE,
 }  # fmt: skip
 """What a failed check means; a rule of a contract means what its severity says."""
 JOB = "job/"

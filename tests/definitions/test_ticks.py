@@ -14,7 +14,7 @@ from tests.definitions.conftest import Shop
 def test_a_sensor_goes_on_where_its_last_evaluation_ended(shop: Shop) -> None:
     defs = build_definitions(shop.project, sensors=[build_freshness_sensor(shop.project)])
     first, second = (tick(defs, shop.instance, "data_freshness").said for _ in range(2))
-    assert [first, second] == [f"{n} of 3 tables changed between fresh and stale" for n in (3, 0)]
+    assert [first, second] == [f"{n} of 4 checks changed" for n in (4, 0)]
 
 
 def test_automation_is_left_to_the_daemon(shop: Shop) -> None:
