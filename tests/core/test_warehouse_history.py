@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import tempfile
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from lakehouse_platform.settings import DuckDbWarehouse
 from lakehouse_platform.warehouse.base import DataFile, Loaded, LoadPlan, LoadRefused, Mode, Place, Snapshot
 from lakehouse_platform.warehouse.plan import plan_load
 from lakehouse_platform.warehouse.snapshot import DeltaFiles, FilesGone, VersionGone
+from tests.core.s3_lakes import LEDGER
+from tests.core.s3_lakes import STEPS as ZONE_STEPS
 from tests.core.warehouse_lake import OneTable
+from tests.faults.road import DAYS
 
 KEYS = st.integers(0, 9)
 ROWS = st.dictionaries(KEYS, st.sampled_from(["a", "b", "c"]), max_size=4)
@@ -29,7 +33,7 @@ FILLER = [{"id": 1000 + n, "amount": Decimal(n), "note": "filler"} for n in rang
 """Makes changes a small part of the table, so that they are loaded alone."""
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS, filled=st.booleans())
 def test_loads_with_gaps_equal_the_newest_version(steps: list[tuple[str, dict[int, str], set[int]]], filled: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -48,6 +52,17 @@ def test_loads_with_gaps_equal_the_newest_version(steps: list[tuple[str, dict[in
                 assert one.load().halted is None
         assert one.load().halted is None
         assert one.held == one.stored
+
+
+@pytest.mark.parametrize("zone", [Zone.ODS, Zone.HDS])
+def test_what_the_zones_merge_day_by_day_is_what_the_warehouse_holds(tmp_path: Path, zone: Zone) -> None:
+    one = OneTable(tmp_path, DuckDbWarehouse(tmp_path / "w.duckdb"), str(tmp_path / "lake"), contract=LEDGER, zone=zone)
+    for day in DAYS:
+        for step in ZONE_STEPS.values():
+            step(one.lake, day)
+        assert one.load().halted is None
+        assert one.held == one.stored
+    assert one.load().figures["mode"] == "nothing"
 
 
 def file(name: str, size: int = 10) -> DataFile:
@@ -71,6 +86,9 @@ A, B, C, BIG = file("a"), file("b"), file("c"), file("big", 1000)
     (HELD, snapshot(7, A, B), snapshot(9, A, C), Mode.FULL, "20 bytes of files came and went, of 20 in all"),
     (HELD, None, snapshot(9, A), Mode.FULL, "the lake's log no longer has version 7, which is loaded"),
     (HELD, None, snapshot(2, A, lake_id="other"), Mode.FULL, "the lake's table was made anew"),
+    (replace(HELD, shape="other"), snapshot(7, A), snapshot(9, A), Mode.FULL, "its columns or its key are others since"),
+    (replace(HELD, shape="other"), None, snapshot(7, A), Mode.FULL, "its columns or its key are others since"),
+    (replace(HELD, version=-1, lake_id=""), None, snapshot(7, A), Mode.FULL, "nothing was loaded before"),
 ])  # fmt: skip
 def test_how_much_is_loaded_follows_from_the_log(held: Loaded, before: Snapshot | None, after: Snapshot, mode: Mode, reason: str) -> None:
     found = plan_load(TABLE, held, before, after)
