@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import os
@@ -11,14 +12,16 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.engines.spark.jars import fetch_jars
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.publish.folder import read_dataset
@@ -27,6 +30,9 @@ from tests.end_to_end.conftest import Estate
 from tests.end_to_end.equality import actual_history, current_differences, expected_history, law_rows, memory_of
 from tests.end_to_end.test_lake_equals_legacy import HELD
 from tests.end_to_end.test_no_classified_value import finder
+from tests.standins.account import stand_ins
+from tests.standins.ready import furnish
+from tests.standins.serving import DIRECTOR, PEOPLE, Serving, serving
 
 ROOT = Path(__file__).parents[2]
 PIECES = ("assets", "resources", "sensors", "definitions.py", "dagster.yaml", "workspace.yaml")
@@ -59,9 +65,9 @@ def lakehouse(folder: Path, *arguments: str) -> str:
     return done.stdout + (done.stderr if arguments[0] == "demo" else "")
 
 
-def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], folder: Path, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     kept = {name: os.environ[name] for name in ("HOME", "PATH", "LANG") if name in os.environ}
-    done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env={**kept, **(more or {})}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -142,21 +148,101 @@ def figures(page: str) -> list[str]:
     return "".join(found).splitlines()
 
 
-def test_the_demo_on_stand_ins_of_aws_ends_with_the_same_figures(demo: Demo, server_folder: Callable[[str], Path]) -> None:
+@dataclass(frozen=True)
+class Served:
+    """The demo on stand-ins, which go on."""
+
+    folder: Path
+    said: str
+    variables: dict[str, str]
+    serving: Serving
+
+    def step(self, name: str) -> str:
+        """A step of `customer_gone.py`; what it printed."""
+        script = str(Path(__file__).with_name("customer_gone.py"))
+        return run([sys.executable, script, name], self.folder, {**self.variables, "PYTHONPATH": str(self.folder)}).stdout
+
+
+@pytest.fixture(scope="module")
+def served(server_folder: Callable[[str], Path]) -> Iterator[Served]:
+    """The same demo on S3, EMR Serverless, Redshift, Domo and Slack, once for all tests here."""
     folder = copied(server_folder("demo-aws"))
-    around = [sys.executable, "-m", "tests.standins", "--jars", str(fetch_jars()[0].parent), "--"]
-    done = run([*around, LAKEHOUSE, "--project", str(folder), "--env", "aws-local", "demo"], ROOT)
-    assert figures(done.stdout.replace(f"{folder}/", "")) == figures(demo.said)
-    state = folder / ".lakehouse" / "aws-local"
-    for contract in demo.project.marts:
-        if contract.publication is not None:
-            ours, theirs = (Counter(pl.DataFrame(read_dataset(place / "domo", contract.publication.dataset)).cast(pl.String).rows())
-                            for place in (state, demo.project.state))
-            assert ours == theirs, contract.name
-    with sqlite3.connect(state / "dagster" / "event_log.db") as events:
+    with stand_ins(jars=fetch_jars()[0].parent) as aws, serving(aws) as running:
+        variables = furnish(aws) | running.environment
+        said = run([LAKEHOUSE, "--env", "aws-local", "demo"], folder, variables).stdout
+        yield Served(folder, said, variables, running)
+        Legacy(folder / ".lakehouse" / "aws-local" / "legacy").stop()
+
+
+def plain(value: object) -> object:
+    """A value as every system has it: numbers without a scale, instants in UTC."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value
+    return value.normalize() if isinstance(value, Decimal) else value
+
+
+def mart_rows(demo: Demo, contract: Contract) -> Counter[tuple[object, ...]]:
+    """Rows of a mart in the embedded demo's lake."""
+    rows = pl.read_delta(demo.project.lake.uri("curated", contract)).rows()
+    return Counter(tuple(map(plain, row)) for row in rows)
+
+
+def test_the_demo_on_stand_ins_ends_with_the_same_figures(demo: Demo, served: Served) -> None:
+    assert figures(served.said) == figures(demo.said)
+    with sqlite3.connect(served.folder / ".lakehouse" / "aws-local" / "dagster" / "event_log.db") as events:
         on_emr = "select count(*) from event_logs where dagster_event_type = 'ASSET_MATERIALIZATION' and event like ?"
         assert events.execute(on_emr, ["%The contract says emr_serverless.%"]).fetchone() == (len(demo.days),)
         assert finder(demo.estate)("\n".join(events.iterdump())) == set()
+
+
+def test_marts_in_redshift_have_the_rows_of_the_lakes_to_the_last_digit(demo: Demo, served: Served) -> None:
+    for contract in demo.project.marts:
+        columns = ", ".join(f'"{column.name}"' for column in contract.columns)
+        found = served.serving.warehouse.rows(f'select {columns} from "{contract.domain}"."{contract.table}"')
+        assert Counter(tuple(map(plain, row)) for row in found) == mart_rows(demo, contract), contract.name
+
+
+def test_datasets_in_domo_have_the_rows_of_their_marts(demo: Demo, served: Served) -> None:
+    published = [contract for contract in demo.project.marts if contract.publication is not None]
+    assert len(published) == 3
+    for contract in published:
+        assert contract.publication is not None
+        found = Counter(tuple(map(plain, row.values())) for row in served.serving.domo.reader(contract.publication.dataset))
+        # Domo keeps instants to the second.
+        wanted = Counter(tuple(v.replace(microsecond=0) if isinstance(v, dt.datetime) else v for v in row)
+                         for row in mart_rows(demo, contract).elements())
+        assert found == wanted, contract.name
+
+
+def test_a_seller_sees_the_rows_of_the_region(served: Served) -> None:
+    domo = served.serving.domo
+    everything = domo.reader("Revenue by day")
+    for region, email in PEOPLE.items():
+        seen = domo.reader("Revenue by day", email)
+        assert seen == [row for row in everything if row["region"] == region.lower()]
+        assert seen
+    assert domo.reader("Revenue by day", DIRECTOR) == everything
+
+
+def test_a_source_that_is_gone_is_one_message_and_its_end_and_takes_the_badge_while_it_lasts(served: Served) -> None:
+    domo, slack = served.serving.domo, served.serving.slack.workspace
+    before = len(slack.parents("C0DEFAULT"))
+    assert domo.badge("Revenue by day")
+    assert "failed: raw/customer/customer\n" in served.step("break")
+    assert not domo.badge("Revenue by day")
+    served.step("look")
+    assert len(slack.parents("C0DEFAULT")) == before + 1
+    domo.move_clock(3600)
+    assert "failed: \n" in served.step("mend")
+    assert domo.badge("Revenue by day")
+    (parent,) = slack.parents("C0DEFAULT")[before:]
+    said = served.serving.slack.transcript("C0DEFAULT")
+    sys.stdout.write(said)
+    assert "raw/customer/customer" in parent.text
+    assert all(f"{zone}/" in said for zone in ("ods", "hds", "curated", "warehouse", "domo"))
+    assert "over" in parent.text
 
 
 def test_days_taken_in_again_backwards_leave_every_table_as_it_is(demo: Demo) -> None:
