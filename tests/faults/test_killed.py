@@ -22,7 +22,8 @@ from tests.faults.road import DAYS
 ROOT = Path(__file__).parents[2]
 KILLED = -9
 RANDOM_KILLS = 20
-ELSEWHERE = {"landing.": "test_landing_*.py", "warehouse.": "test_warehouse_*.py"}
+ELSEWHERE = {
+    "landing.": "test_landing_*.py", "warehouse.": "test_warehouse_*.py", "domo.": "test_publish_*.py", "publication.": "test_publish_*.py"}
 """Points of files that land, and of what is no Delta table: they have roads of their own, where the tests of that name kill."""
 
 
