@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -26,11 +28,14 @@ from tests.definitions.incident_yard import (
     NEXT_DAY,
     PROMISE,
     RAW,
+    ROOT,
     RULE,
     WARNING,
     Yard,
     opened_yard,
 )
+from tests.standins.faults import Effect, Fault
+from tests.standins.slack.server import SERVICE
 
 TWO_MINUTES, HOUR = dt.timedelta(minutes=2), dt.timedelta(hours=1)
 BROKEN, MENDED = "🔴 sales.orders (Raw) failed", "✅ sales.orders (Raw) is in order again"
@@ -99,6 +104,37 @@ def test_a_message_whose_answer_was_lost_is_found_again_and_not_sent_twice(yard:
     yard.tick(after=TWO_MINUTES)
     assert yard.parents() == [MENDED]
     assert len(yard.thread()) == 1
+
+
+KILLED = """
+import datetime as dt, sys
+from pathlib import Path
+import dagster as dg
+from lakehouse_platform.jobs.project import Project
+from lakehouse_platform.orchestration.incidents import build_incident_sensor
+
+project = Project.open(Path(sys.argv[1]))
+sensor = build_incident_sensor(project, settle=dt.timedelta())
+defs = dg.Definitions(sensors=[sensor])
+with dg.DagsterInstance.from_config(str(project.home)) as instance, dg.build_sensor_context(instance, definitions=defs) as context:
+    sensor.evaluate_tick(context)
+"""
+
+
+def test_a_process_that_is_killed_between_a_message_and_its_being_remembered_is_followed_by_no_second_one(yard: Yard) -> None:
+    yard.broken.add(RAW)
+    assert not yard.run(RAW)
+    yard.slack.faults.add(Fault(Effect.KILL, SERVICE, POST))
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", KILLED, str(yard.folder)], cwd=ROOT) as child:
+        yard.slack.kill = child.kill  # type: ignore[method-assign] # of the client, once the message is there
+        assert child.wait(120) == -signal.SIGKILL
+    assert len(yard.slack.workspace.parents(HERE)) == 1
+    assert "somebody else" in yard.tick(after=TWO_MINUTES)
+    turn = InstanceStore(yard.instance, TURN)
+    turn.save(json.dumps({"by": "the killed one", "until": time.time() - 1}), was=turn.load())
+    yard.tick()
+    yard.tick(after=TWO_MINUTES)
+    assert (yard.parents(), yard.thread()) == ([BROKEN], [])
 
 
 def test_what_happens_while_slack_is_down_is_told_when_it_is_back(yard: Yard) -> None:
