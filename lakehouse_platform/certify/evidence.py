@@ -37,6 +37,8 @@ class Kind(StrEnum):
     """The source instant up to which a mart holds everything; written when it moves."""
     CONTRACT = "contract"
     """The fingerprint of a mart's contract; written when it changes."""
+    READS = "reads"
+    """The columns of its sources that a mart is made of, by Raw asset; written when they change."""
     OWNER = "owner"
     """Who owns a dataset in Domo; written when it changes."""
     ACCESS = "access"

@@ -128,11 +128,27 @@ def lineage(subject: Subject, held: Held) -> GateResult:
 
 
 def schema(subject: Subject, held: Held) -> GateResult:
-    """No source had left its contract when it was last read."""
-    assets = [Asset(asset.key, asset.schema_checks) for asset in subject.upstream if asset.schema_checks]
-    if not assets:
-        return GateResult(Gate.SCHEMA, Verdict.MISSING, "no source of the mart was ever held against its contract")
-    return _of_assets(Gate.SCHEMA, assets, held, "the sources look as their contracts say")
+    """No source differed, when it was last read, from its contract in what the mart is made of."""
+    checks = [(asset.key, name) for asset in subject.upstream for name in sorted(asset.schema_checks)]
+    seen = {f"{key}:{name}": held.of_check(key, name) for key, name in checks}
+    never = [name for name, results in seen.items() if not results]
+    if never or not seen:
+        return GateResult(Gate.SCHEMA, Verdict.MISSING, f"never held against its contract: {listed(never) or 'any source'}")
+    streaks = {name: Streak.of([(s.at, s.passed or not matters(subject, held, s)) for s in results]) for name, results in seen.items()}
+    red = {name: streak for name, streak in streaks.items() if not streak.passed}
+    if red:
+        return GateResult(Gate.SCHEMA, Verdict.FAILED, f"failed: {listed(red)}", min(streak.since for streak in red.values()))
+    since = max(streak.since for streak in streaks.values())
+    return GateResult(Gate.SCHEMA, Verdict.PASSED, "the sources look as their contracts say, in what the mart is made of", since)
+
+
+def matters(subject: Subject, held: Held, seen: Evidence) -> bool:
+    """Whether the mart is made of a column in which a source was found to differ; where one of both is not known, it is."""
+    columns = set(filter(None, str(seen.figures.get("columns") or "").split(", ")))
+    told = held.of(subject.mart.key, Kind.READS)
+    in_force = next((reads for reads in reversed(told) if reads.at <= seen.at), told[0] if told else None)
+    reads = in_force.figures.get(seen.subject) if in_force is not None else None
+    return not columns or not isinstance(reads, list) or bool(columns & set(reads))
 
 
 def freshness(subject: Subject, held: Held) -> GateResult:

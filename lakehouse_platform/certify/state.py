@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from lakehouse_platform.certify.approvals import Entry, Standing, standing_at
 from lakehouse_platform.certify.evidence import Evidence, Kind
-from lakehouse_platform.certify.gates import Gate, GateResult, Verdict, judge, listed, shown
+from lakehouse_platform.certify.gates import Gate, GateResult, Verdict, judge, listed, matters, shown
 from lakehouse_platform.certify.held import Held
 from lakehouse_platform.certify.subject import Subject
 
@@ -162,7 +162,7 @@ def _schema_changed(subject: Subject, approval: Entry, held: Held) -> list[Reaso
     """Since the approval a source had left its contract, if only once."""
     found = [
         seen for asset in subject.upstream for name in asset.schema_checks for seen in held.of_check(asset.key, name)
-        if not seen.passed and seen.at >= approval.at]
+        if not seen.passed and seen.at >= approval.at and matters(subject, held, seen)]
     if not found:
         return []
     tables = listed(sorted({seen.subject for seen in found}))

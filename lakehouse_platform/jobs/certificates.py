@@ -20,6 +20,7 @@ from lakehouse_platform.errors import LakehouseError, UnknownName, did_you_mean
 from lakehouse_platform.jobs.datasets import dataset_checks
 from lakehouse_platform.jobs.marts import Mart, mart_complete_through, mart_project, prepare_marts, read_marts
 from lakehouse_platform.jobs.project import Project
+from lakehouse_platform.jobs.reads import columns_read
 from lakehouse_platform.jobs.steps import SCHEMA, CheckSpec, declared_checks
 from lakehouse_platform.naming import Zone, asset_key, dataset_asset_key
 from lakehouse_platform.settings import Domo
@@ -203,7 +204,11 @@ def observe(found: Certified, held: Iterable[Evidence], now: dt.datetime) -> tup
 
 def _observed(found: Certified, subject: Subject, now: dt.datetime) -> Iterator[Evidence]:
     yield Evidence(subject.mart.key, Kind.CONTRACT, now, passed=True, figures={"fingerprint": subject.fingerprint})
-    through = mart_complete_through(found.project, found.mart(subject), found.marts)
+    mart = found.mart(subject)
+    reads = columns_read(found.project, [mart, *_above(mart, {m.contract.name: m for m in found.marts})])
+    if reads is not None:
+        yield Evidence(subject.mart.key, Kind.READS, now, passed=True, figures=reads)
+    through = mart_complete_through(found.project, mart, found.marts)
     said = through.astimezone(dt.UTC).isoformat() if through is not None else ""
     yield Evidence(subject.mart.key, Kind.COMPLETE, now, through is not None, figures={"complete_through": said})
 

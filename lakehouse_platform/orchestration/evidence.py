@@ -19,6 +19,8 @@ OVERLAP = 200
 """Storage ids that are read again: transactions of the log end in another order than they began."""
 HISTORY = 400
 """Results that are read of a check that nobody followed before: more than a year of business days."""
+COLUMNS = "columns"
+"""Figure of the checks of a source's schema: names of the columns in which it differs."""
 ENDED = frozenset({Status.SUCCEEDED, Status.FAILED})
 Watched = Mapping[str, frozenset[str]]
 """Checks by asset."""
@@ -107,5 +109,7 @@ def _of_event(entry: dg.EventLogEntry, watched: Watched) -> Iterator[Evidence]:
 
 
 def _figures(said: dg.AssetCheckEvaluation) -> dict[str, object]:
-    """Numbers that the check told; texts may quote what nobody should read in the lake."""
-    return {name: value.value for name, value in sorted(said.metadata.items()) if isinstance(value.value, int | float | bool)}
+    """Numbers that the check told, and columns' names; other texts may quote what nobody should read in the lake."""
+    return {
+        name: value.value for name, value in sorted(said.metadata.items())
+        if isinstance(value.value, int | float | bool) or (name == COLUMNS and isinstance(value.value, str))}

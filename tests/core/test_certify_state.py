@@ -210,3 +210,25 @@ def test_row_policies_are_compared_whatever_their_order() -> None:
     assert access_digest([north, south]) == access_digest([lower, turned])
     assert access_digest([north]) != access_digest([replace(north, values=("n",))])
     assert access_digest([]) == EMPTY
+
+
+def reads(at: float, *columns: str) -> Evidence:
+    return Evidence(MART, Kind.READS, hour(at), True, figures={RAW: list(columns)})
+
+
+def drift_in(columns: str) -> Evidence:
+    return replace(DRIFT, figures={"columns": columns, "findings": 1})
+
+
+@pytest.mark.parametrize(("known", "columns", "active"), [
+    ([reads(1, "amount", "day")], "priority", True),
+    ([reads(3, "amount", "day")], "priority", True),
+    ([reads(1, "amount", "day")], "priority, day", False),
+    ([reads(1, "amount", "day")], "", False),
+    ([], "priority", False),
+    ([reads(1, "priority"), reads(3, "amount")], "priority", False),
+    ([reads(1, "amount"), reads(3, "priority")], "priority", True),
+    ([replace(reads(1), figures={"raw/shop/other": ["amount"]})], "priority", False),
+])
+def test_source_that_differs_in_what_the_mart_is_not_made_of_takes_nothing(known: list[Evidence], columns: str, active: bool) -> None:
+    assert found(4, drift_in(columns), *known).active is active
