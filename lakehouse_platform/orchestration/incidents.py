@@ -179,7 +179,9 @@ def channel_of(slack: Slack | None, log: logging.Logger) -> Channel:
 
 def policy_of(slack: Slack | None, zone: str, settle: dt.timedelta = SETTLE) -> Policy:
     """How the environment wants to be told."""
-    return Policy.of(slack, zone, settle=settle) if slack is not None else Policy({DEFAULT: LOGGED}, ZoneInfo(zone), settle=settle)
+    if slack is None:
+        return Policy({DEFAULT: LOGGED}, ZoneInfo(zone), settle=settle)
+    return Policy.of(slack, zone, ui=slack.ui, settle=settle)
 
 
 def read_on(instance: dg.DagsterInstance, place: Place) -> tuple[list[Observation], int]:

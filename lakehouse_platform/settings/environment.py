@@ -293,7 +293,8 @@ def _slack(block: SlackBlock | None, reference: _Refers) -> Slack | None:
     if block is None:
         return None
     api = reference(block.api, "slack", "api") if block.api is not None else None
-    return Slack(reference(block.token, "slack", "token"), block.channels, api, block.mentions, block.digest_at, block.repeat_minutes)
+    token = reference(block.token, "slack", "token")
+    return Slack(token, block.channels, api, block.mentions, block.digest_at, block.repeat_minutes, block.ui or "")
 
 
 def _lake(block: LakeBlock, aws: Aws | None, project: Path) -> LakeSettings:

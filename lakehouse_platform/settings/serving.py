@@ -101,6 +101,8 @@ class SlackBlock(Closed):
     """When low severities are told, in the business's time zone."""
     repeat_minutes: Count = 30
     """How soon an incident that goes on is told again in its thread; the pause doubles each time."""
+    ui: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    """Address of Dagster's interface, as in https://dagster.acme.com: messages link to runs there."""
 
     @model_validator(mode="after")
     def _has_default(self) -> SlackBlock:
@@ -173,3 +175,4 @@ class Slack:
     mentions: Mapping[str, str] = field(default_factory=dict)
     digest_at: str = "08:00"
     repeat_minutes: int = 30
+    ui: str = ""

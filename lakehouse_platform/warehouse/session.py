@@ -47,7 +47,7 @@ def refusal(what: str, said: str, state: str = "", guard: Guard | None = None) -
     text = f"{what}: {QUOTED.sub('***', ' '.join(said.split()))}"
     if PASSING_STATES.match(state) or PASSING_TEXT.search(said):
         return WarehouseUnavailable(text)
-    return StatementFailed(text + _advice(said))
+    return StatementFailed(f"{text.removesuffix('.')}.{_advice(said)}")
 
 
 def _advice(said: str) -> str:

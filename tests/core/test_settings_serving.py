@@ -42,6 +42,7 @@ slack:
   mentions: {"team:finance-data": S1}
   digest_at: "07:30"
   repeat_minutes: 15
+  ui: https://dagster.acme.com
 """
 
 
@@ -103,7 +104,7 @@ def test_slack_says_who_is_told_where(tmp_path: Path) -> None:
     assert isinstance(found, Slack)
     assert (found.token.target, found.api, found.digest_at, found.repeat_minutes) == ("TOKEN", None, "07:30", 15)
     assert dict(found.channels) == {"default": "C0", "finance": "C1", "finance/high": "C2"}
-    assert dict(found.mentions) == {"team:finance-data": "S1"}
+    assert (dict(found.mentions), found.ui) == ({"team:finance-data": "S1"}, "https://dagster.acme.com")
 
 
 def test_slack_may_be_a_stand_in(tmp_path: Path) -> None:
