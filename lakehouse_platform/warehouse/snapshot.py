@@ -43,7 +43,7 @@ class DeltaFiles:
 
     def __init__(self, uri: str, options: Mapping[str, str] | None = None) -> None:
         """`options` are delta-rs's for the object store; none for a folder."""
-        self._uri, self._options = uri, dict(options) if options is not None else None
+        self._uri, self._options = uri.rstrip("/"), dict(options) if options is not None else None
 
     def snapshot(self, version: int | None = None) -> Snapshot:
         """The table at a version, the newest where none is given.

@@ -33,7 +33,7 @@ FILLER = [{"id": 1000 + n, "amount": Decimal(n), "note": "filler"} for n in rang
 """Makes changes a small part of the table, so that they are loaded alone."""
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS, filled=st.booleans())
 def test_loads_with_gaps_equal_the_newest_version(steps: list[tuple[str, dict[int, str], set[int]]], filled: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
