@@ -66,11 +66,12 @@ def list_incidents(place: Place, *, everything: bool = False) -> None:
     from lakehouse_platform.incidents.wording import headline
 
     found = [incident for incident in _known(place) if everything or not incident.is_over]
+    if not found:
+        click.echo("Nothing is wrong.", err=True)
+        return
     headings = [*map(Heading, ("id", "stage", "severity", "since", "what", "owner")), Heading("downstream", right=True)]
     show_table(headings, [
         [i.id, str(i.stage), str(i.severity), instant(i.opened), headline(i), i.owner or "·", figure(len(i.affected))] for i in found])
-    if not found:
-        click.echo("Nothing is wrong.", err=True)
 
 
 @incidents.command(short_help="Show one incident.")
