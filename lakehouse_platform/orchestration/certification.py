@@ -26,7 +26,7 @@ from lakehouse_platform.jobs.certificates import (
 )
 from lakehouse_platform.jobs.marts import Mart
 from lakehouse_platform.jobs.project import Project
-from lakehouse_platform.orchestration.evidence import Position, gather
+from lakehouse_platform.orchestration.evidence import ENDED, Position, gather
 
 NAME = "certificates"
 Clock = Callable[[], dt.datetime]
@@ -117,18 +117,27 @@ def _mirror(found: Certified, certificates: Mapping[str, Certificate], evidence:
 
 
 def _tell(instance: dg.DagsterInstance, subjects: Sequence[Subject], certificates: Mapping[str, Certificate]) -> tuple[str, ...]:
-    """Report each certificate whose state or causes are not those that were reported last. One that was never active is not lost."""
-    keys = {subject.name: dg.AssetCheckKey(asset_of(subject), CERTIFIED.name) for subject in subjects}
-    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys.values()))
+    """Report each certificate whose state or causes are not those that were reported last."""
     told = []
     for subject in subjects:
-        found, record = certificates[subject.name], records.get(keys[subject.name])
-        last = record.evaluation if record is not None and record.event is not None else None
-        before = last if isinstance(last, dg.AssetCheckEvaluation) else None
-        if found.active if before is None else _standing(before) != (str(found.state), _causes(found)):
+        found, before = certificates[subject.name], _told(instance, asset_of(subject))
+        if _worth_telling(found, before) and (before is None or _standing(before) != (str(found.state), _causes(found))):
             instance.report_runless_asset_event(_evaluation(subject, found))
             told.append(found.name)
     return tuple(told)
+
+
+def _told(instance: dg.DagsterInstance, key: dg.AssetKey) -> dg.AssetCheckEvaluation | None:
+    """What was reported last; a check that was planned and not made says nothing."""
+    check = dg.AssetCheckKey(key, CERTIFIED.name)
+    records = instance.event_log_storage.get_asset_check_execution_history(check, limit=1, status=ENDED)
+    said = records[0].evaluation if records else None
+    return said if isinstance(said, dg.AssetCheckEvaluation) else None
+
+
+def _worth_telling(found: Certificate, before: dg.AssetCheckEvaluation | None) -> bool:
+    """A certificate that was never active is not lost."""
+    return found.active or before is not None
 
 
 def _standing(said: dg.AssetCheckEvaluation) -> tuple[object, object]:
@@ -184,7 +193,8 @@ def build_certificates(project: Project, marts: Sequence[Mart], *, clock: Clock 
         standing = found.at(now, [*held, *new])
         current = {asset_of(subject): subject for subject in found.subjects}
         for key in sorted(check.asset_key for check in context.selected_asset_check_keys):
-            if key in current:
+            # Dagster runs the check with each run of the asset, long before anybody has approved it.
+            if key in current and _worth_telling(standing[current[key].name], _told(context.instance, key)):
                 said = _evaluation(current[key], standing[current[key].name])
                 yield dg.AssetCheckResult(
                     passed=said.passed, asset_key=key, check_name=CERTIFIED.name, metadata=said.metadata, severity=said.severity,

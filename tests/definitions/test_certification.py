@@ -121,7 +121,7 @@ class Tower:
         key = dg.AssetCheckKey(dg.AssetKey.from_user_string(asset), CERTIFIED.name)
         records = self.shop.instance.event_log_storage.get_asset_check_execution_history(key, limit=20)
         found = [record.evaluation for record in reversed(records)]
-        return [(e.passed, str(e.metadata["causes"].value)) for e in found if e is not None]
+        return [(e.passed, str(e.metadata["causes"].value)) for e in found if isinstance(e, dg.AssetCheckEvaluation)]
 
 
 @pytest.fixture(scope="module")
