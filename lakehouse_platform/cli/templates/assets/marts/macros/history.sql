@@ -11,7 +11,7 @@ compared as (
         case
             when lag(valid_to) over (partition by {{ key }} order by valid_from) = valid_from
                 {%- for column in columns %}
-                and {{ column }} is not distinct from lag({{ column }}) over (partition by {{ key }} order by valid_from)
+                and {{ same(column, 'lag(' ~ column ~ ') over (partition by ' ~ key ~ ' order by valid_from)', kind_of(column)) }}
                 {%- endfor %}
                 then 0
             else 1

@@ -9,6 +9,9 @@
     {{ return(catalog_database(name.removeprefix('curated_')) if name.startswith('curated_') else name) }}
 {% endmacro %}
 
+{# In Redshift a domain's tables share its schema, whatever zone they are of. #}
+{% macro redshift__mart_schema(name) %}{{ return(name.removeprefix('curated_')) }}{% endmacro %}
+
 {# A model's table has the model's name, or what a catalogue calls it. #}
 {% macro generate_alias_name(custom_alias_name=none, node=none) %}
     {{ return(adapter.dispatch('mart_table')((custom_alias_name or node.name) | trim, node)) }}
@@ -19,3 +22,6 @@
 {% macro athena__mart_table(name, node) %}
     {{ return('curated_' ~ name if node.resource_type == 'model' else name) }}
 {% endmacro %}
+
+{# A view for reports is called like its mart, in a schema of its own. #}
+{% macro redshift__mart_table(name, node) %}{{ return(name.removeprefix('reporting_')) }}{% endmacro %}

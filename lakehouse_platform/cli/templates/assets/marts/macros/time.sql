@@ -34,3 +34,8 @@
 {% macro default__next_day(day) -%}
     cast({{ day }} + interval '1' day as date)
 {%- endmacro %}
+
+{# Redshift adds whole days to a date; an interval would make it a timestamp first. #}
+{% macro redshift__next_day(day) -%}
+    cast({{ day }} + 1 as date)
+{%- endmacro %}
