@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.engines.polars import PolarsEngine
-from lakehouse_platform.errors from lakehouse_platform.jobs.datasets import awaited_marts, dataset_checks, run_dataset
+from lakehouse_platform.jobs.datasets import awaited_marts, dataset_checks, run_dataset
 from lakehouse_platform.jobs.marts import Mart
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.zones.lake import Lake
