@@ -83,15 +83,6 @@ def pydomo_upload(meter: Meter, folder: str, port: int) -> None:
         domo.utilities.stream_upload("d1", frame, warn_schema_change=False)
 
 
-def pydomo_from_mart(meter: Meter, folder: str, port: int) -> None:
-    """The same with the frame's making: what takes the mart to it."""
-    from pydomo import Domo
-
-    domo = Domo("client", "secret", api_host=f"127.0.0.1:{port}", use_https=False, request_timeout=600)
-    with meter:
-        domo.utilities.stream_upload("d1", _frame(folder), warn_schema_change=False)
-
-
 def _frame(folder: str) -> Any:
     table: pa.Table = DeltaTable(f"{folder}/{Zone.CURATED}/finance/invoices").to_pyarrow_table()
     return table.to_pandas()

@@ -13,10 +13,10 @@ from tests.bench.measure import Figures, measured, show
 
 pytestmark = pytest.mark.bench
 ROWS = (1_000_000, 5_000_000)
-LEAST_TIMES, MOST_MB, MOST_GROWTH = 4, 300, 1.2
+LEAST_TIMES, MOST_MB, MOST_GROWTH = 4, 350, 1.1
+"""Of the memory some 250 MB are the libraries' own, before a row is read."""
 OURS, THEIRS = "ours: refresh_dataset", "pydomo stream_upload, frame ready"
-WAYS: dict[str, Callable[..., None]] = {
-    OURS: publishing.ours, THEIRS: publishing.pydomo_upload, "pydomo stream_upload, from the mart": publishing.pydomo_from_mart}
+WAYS: dict[str, Callable[..., None]] = {OURS: publishing.ours, THEIRS: publishing.pydomo_upload}
 
 
 def way(name: str, folder: Path, rows: int) -> Figures:

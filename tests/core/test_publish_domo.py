@@ -185,6 +185,12 @@ def test_busy_answer_is_waited_out_as_long_as_it_says(sales: Shop) -> None:
     assert 7.0 in sales.paused
 
 
+def test_commit_that_domo_broke_at_is_asked_for_again(sales: Shop) -> None:
+    number = sales.domo.refuse("PUT", "*/commit", status=500)
+    sales.send(sale(1))
+    assert (sales.domo.met(number), sales.ids(), sales.modes()) == (1, [1], ["REPLACE"])
+
+
 def test_commit_that_fails_for_good_leaves_no_execution_open(sales: Shop) -> None:
     sales.domo.refuse("PUT", "*/commit", status=403, times=None)
     with pytest.raises(Exception, match="403"):
