@@ -44,6 +44,9 @@ class DuckTable:
     def scan(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> nw.LazyFrame[Any]:
         return self._engine.frame(POLARS.collect(self._table.scan(partitions=partitions)))
 
+    def batches(self, columns: Sequence[str]) -> pa.RecordBatchReader:
+        return self._engine.collect(self.scan().select(*columns)).to_reader()
+
     def count(self, *, partitions: Mapping[str, Sequence[str]] | None = None) -> int:
         return self._table.count(partitions=partitions)
 
