@@ -17,6 +17,9 @@ class TerminalError(LakehouseError):
 class TransientError(LakehouseError):
     """Trying again may help: the network, a lock, a neighbour that is restarting."""
 
+    wait = 0.0
+    """Seconds before which another try is in vain; 0 where nothing is known."""
+
 
 class ContractError(TerminalError):
     """A contract, or the folder of contracts, is not valid."""

@@ -113,9 +113,14 @@ def attempt(step: Callable[[str], Outcome], days: Sequence[str]) -> Attempt:
 
 
 def retry(context: dg.AssetExecutionContext, error: TransientError) -> dg.RetryRequested:
-    """Ask for another try, later each time."""
+    """Ask for another try, later each time, and not before the neighbour would take it."""
     context.log.warning(f"{error} (try {context.retry_number + 1} of {RETRIES + 1})")
-    return dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=FIRST_WAIT * 2**context.retry_number)
+    return dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=seconds_to_wait(context.retry_number, error))
+
+
+def seconds_to_wait(retries: int, error: TransientError) -> float:
+    """How long a step waits that was retried so often: twice as long each time, and until its neighbour would take it."""
+    return max(FIRST_WAIT * 2**retries, error.wait)
 
 
 def failure(failed: Mapping[str, str]) -> dg.Failure:

@@ -100,6 +100,10 @@ class PublicationIncomplete(TransientError):
 class PublicationTooSoon(TransientError):
     """The destination takes no commit yet."""
 
+    def __init__(self, message: str, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
+
 
 class Execution(Protocol):
     """One change of a dataset's rows: numbered parts, then commit or abort."""

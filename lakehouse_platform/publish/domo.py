@@ -167,7 +167,7 @@ class DomoDataset:
         if (left := again - patience.clock()) > self._pace.before_commit:
             raise PublicationTooSoon(
                 f'Domo: "{self._spec.name}" ({self.id}) takes its next commit at {again:%Y-%m-%d %H:%M:%S} UTC: Domo allows one in '
-                f"{self._pace.between_commits.total_seconds() / 60:g} minutes. Publish it again then.")
+                f"{self._pace.between_commits.total_seconds() / 60:g} minutes. Publish it again then.", left.total_seconds())
         if left > dt.timedelta():
             patience.pause(left.total_seconds())
 

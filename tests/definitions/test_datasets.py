@@ -11,11 +11,13 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.asset_daemon_cursor import AssetDaemonCursor
 
+from lakehouse_platform.errors import TransientError
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.jobs.steps import CheckOutcome, Outcome
 from lakehouse_platform.orchestration import build_definitions
 from lakehouse_platform.orchestration.materialize import materialize
-from lakehouse_platform.orchestration.steps import evaluations
+from lakehouse_platform.orchestration.steps import evaluations, seconds_to_wait
+from lakehouse_platform.publish.destination import PublicationTooSoon
 
 ROOT = Path(__file__).parents[2]
 DAY, OTHER = "2026-11-02", "2026-11-03"
@@ -95,3 +97,9 @@ def test_a_run_that_asks_for_a_day_without_its_marts_is_told(defs: dg.Definition
     result = materialize(defs, instance, [DATASET], [DAY])
     assert not result.success
     assert "curated/operations/kpi_fulfilment_daily was not built for 2026-11-02. Materialize it first" in str(result.failures)
+
+
+def test_a_step_is_not_tried_again_before_its_neighbour_would_take_it() -> None:
+    busy = PublicationTooSoon("Domo takes its next commit later", 600.0)
+    assert [seconds_to_wait(retries, busy) for retries in range(2)] == [600.0, 600.0]
+    assert [seconds_to_wait(retries, TransientError("the network")) for retries in range(3)] == [2, 4, 8]
