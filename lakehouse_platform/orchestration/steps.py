@@ -120,7 +120,7 @@ def retry(context: dg.AssetExecutionContext, error: TransientError) -> dg.RetryR
 
 def seconds_to_wait(retries: int, error: TransientError) -> float:
     """How long a step waits that was retried so often: twice as long each time, and until its neighbour would take it."""
-    return max(FIRST_WAIT * 2**retries, error.wait)
+    return max(FIRST_WAIT * 2.0**retries, error.wait)
 
 
 def failure(failed: Mapping[str, str]) -> dg.Failure:
