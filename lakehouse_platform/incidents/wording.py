@@ -12,6 +12,8 @@ from lakehouse_platform.incidents.fold import JOB
 
 SENSOR = "sensor/"
 DATASETS = "domo"
+UNNAMED = "Failure"
+"""What the orchestrator calls a failure whose text says it all."""
 _ZONES = {"raw": "Raw", "ods": "ODS", "hds": "HDS", "curated": "mart", "warehouse": "warehouse", "source": "source"}
 _MOST_DAYS = 5
 
@@ -90,7 +92,8 @@ def _of_check(problem: Problem) -> Words:
 
 
 def _of_failure(problem: Problem) -> Words:
-    return f"The run failed with {problem.error}" if problem.error else "The run failed", ""
+    named = problem.error and problem.error != UNNAMED
+    return f"The run failed with {problem.error}" if named else "The run failed", ""
 
 
 def _of_lateness(problem: Problem) -> Words:

@@ -80,6 +80,8 @@ def test_an_incident_reads_from_its_cause_to_its_end() -> None:
 @pytest.mark.parametrize(("observed", "first", "said"), [
     (failed(1, RAW, error="SourceUnavailable", text="erp does not answer."), "finance.invoice (Raw) failed",
      f"The run failed with SourceUnavailable for {DAY}: erp does not answer."),
+    (failed(1, RAW, error="Failure", text="sales.orders is not there."), "finance.invoice (Raw) failed",
+     f"The run failed for {DAY}: sales.orders is not there."),
     (late(1, MART), "finance.revenue (mart) is late",
      "Its data is too old: 31 hours, where 24 are promised; the promise is missed by 7 hours."),
     (Observation(None, Kind.FRESHNESS, HDS, NOON, text="It was never materialized."), "finance.invoice (HDS) is late",

@@ -226,23 +226,35 @@ def test_a_seller_sees_the_rows_of_the_region(served: Served) -> None:
     assert domo.reader("Revenue by day", DIRECTOR) == everything
 
 
-def test_a_source_that_is_gone_is_one_message_and_its_end_and_takes_the_badge_while_it_lasts(served: Served) -> None:
-    domo, slack = served.serving.domo, served.serving.slack.workspace
-    before = len(slack.parents("C0DEFAULT"))
-    assert domo.badge("Revenue by day")
+def test_a_source_that_is_gone_is_one_message_that_names_what_waits_and_says_its_end(served: Served) -> None:
+    slack = served.serving.slack
     assert "failed: raw/customer/customer\n" in served.step("break")
-    assert not domo.badge("Revenue by day")
     served.step("look")
-    assert len(slack.parents("C0DEFAULT")) == before + 1
-    domo.move_clock(3600)
+    (parent,) = slack.workspace.parents("C0DEFAULT")
+    broken = slack.transcript("C0DEFAULT")
+    served.serving.domo.move_clock(3600)
     assert "failed: \n" in served.step("mend")
+    mended = slack.transcript("C0DEFAULT")
+    sys.stdout.write(f"{broken}\n\n{mended}\n")
+    assert [message.ts for message in slack.workspace.parents("C0DEFAULT")] == [parent.ts]
+    for said in ("customer.customer (Raw) failed", "Owner:* team:customer-data", "Datasets that wait (2)", "Tables that wait (10)",
+                 "finance.fct_revenue (warehouse)", "customer.dim_customer (mart)", "lakehouse materialize 'raw/customer/customer'"):
+        assert said in broken, said
+    assert "customer.customer (Raw) is in order again" in mended
+    assert mended.count("It is over") == 1
+
+
+def test_a_certificate_that_is_revoked_takes_the_badge_and_is_told_where_its_domain_is(served: Served) -> None:
+    domo, slack = served.serving.domo, served.serving.slack
     assert domo.badge("Revenue by day")
-    (parent,) = slack.parents("C0DEFAULT")[before:]
-    said = served.serving.slack.transcript("C0DEFAULT")
-    sys.stdout.write(said)
-    assert "raw/customer/customer" in parent.text
-    assert all(f"{zone}/" in said for zone in ("ods", "hds", "curated", "warehouse", "domo"))
-    assert "over" in parent.text
+    run([LAKEHOUSE, "certify", "revoke", "finance.kpi_revenue_daily", "--by", "bo@example.com", "--why", "the rates are wrong"],
+        served.folder, served.variables)
+    served.step("look")
+    assert not domo.badge("Revenue by day")
+    said = slack.transcript("C0FINANCE")
+    sys.stdout.write(f"{said}\n")
+    assert "lost its certificate" in said
+    assert "<!subteam^S0FINANCE>" in said or "@S0FINANCE" in said
 
 
 def test_days_taken_in_again_backwards_leave_every_table_as_it_is(demo: Demo) -> None:
