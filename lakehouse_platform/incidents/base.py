@@ -43,6 +43,8 @@ class Trouble(StrEnum):
     """The source's schema, or what a catalog knows of it, left the contract."""
     CERTIFICATE = "certificate"
     """A dataset lost its certificate."""
+    WITHDRAWN = "withdrawn"
+    """A person took a certificate back, or its approval ended: no table is to blame."""
     GAP = "gap"
     """The source no longer holds changes that were not read."""
     MALFORMED = "malformed"

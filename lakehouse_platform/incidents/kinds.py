@@ -8,6 +8,7 @@ SEVERITIES = {
     Trouble.HALTED: Severity.HIGH,  # the day is missing from everything downstream until somebody decides
     Trouble.FAILED: Severity.HIGH,  # the same, and nobody knows yet whether the data or the machinery is to blame
     Trouble.CERTIFICATE: Severity.HIGH,  # people read the dataset because it had one
+    Trouble.WITHDRAWN: Severity.HIGH,  # the same
     Trouble.GAP: Severity.HIGH,  # what the source has dropped cannot be read again later
     Trouble.HEARTBEAT: Severity.HIGH,  # all other trouble goes unseen
     Trouble.LATE: Severity.MEDIUM,  # what readers see is right, and old
@@ -25,11 +26,12 @@ BRINGS_ABOUT = {
     Trouble.MALFORMED: _STOPS,
     Trouble.LATE: frozenset({Trouble.LATE, Trouble.CERTIFICATE}),
     Trouble.CERTIFICATE: frozenset({Trouble.CERTIFICATE}),
+    Trouble.WITHDRAWN: frozenset({Trouble.CERTIFICATE}),
     Trouble.DRIFT: frozenset({Trouble.CERTIFICATE}),
 }
 """What each kind can cause downstream. Schema, files and gaps are the source's own and follow from nothing; a warning causes nothing."""
 
-_ABOUT_NOW = frozenset({Trouble.LATE, Trouble.CERTIFICATE, Trouble.HEARTBEAT})
+_ABOUT_NOW = frozenset({Trouble.LATE, Trouble.CERTIFICATE, Trouble.WITHDRAWN, Trouble.HEARTBEAT})
 
 
 def trouble_of(observation: Observation) -> Trouble:

@@ -11,6 +11,7 @@ from dagster._core.definitions.freshness import FreshnessState, FreshnessStateCh
 from dagster._core.storage.tags import WILL_RETRY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
+from lakehouse_platform.certify.state import Cause
 from lakehouse_platform.errors import LakehouseError
 from lakehouse_platform.incidents.base import Figure, Kind, Observation, Trouble
 from lakehouse_platform.jobs.audit import AUDITED
@@ -155,8 +156,15 @@ def _of_check(record: dg.EventLogRecord, at: dt.datetime, found: dg.AssetCheckEv
     asset = figures.pop(RAW_ASSET, None) or found.asset_key.to_user_string()
     return Observation(
         record.storage_id, Kind.CHECK, str(asset), at, found.partition, found.check_name, passed=found.passed,
-        halting=bool(found.blocking), trouble=TROUBLES.get(found.check_name), run=record.run_id,
+        halting=bool(found.blocking), trouble=_trouble(found), run=record.run_id,
         text=found.description or "", figures=figures)
+
+
+def _trouble(found: dg.AssetCheckEvaluation) -> Trouble | None:
+    if found.check_name == CERTIFIED.name and "causes" in found.metadata:
+        causes = set(str(found.metadata["causes"].value).split(", "))
+        return Trouble.WITHDRAWN if causes <= {Cause.REVOCATION, Cause.EXPIRY} else Trouble.CERTIFICATE
+    return TROUBLES.get(found.check_name)
 
 
 def _of_freshness(record: dg.EventLogRecord, at: dt.datetime, found: FreshnessStateChange) -> Iterator[Observation]:

@@ -198,6 +198,7 @@ def problem(trouble: Trouble, *, halting: bool = False) -> Problem:
 @pytest.mark.parametrize(("cause", "effect", "can"), [
     (Trouble.HALTED, Trouble.FAILED, True), (Trouble.FAILED, Trouble.LATE, True), (Trouble.GAP, Trouble.WARNED, True),
     (Trouble.MALFORMED, Trouble.LATE, True), (Trouble.LATE, Trouble.CERTIFICATE, True), (Trouble.DRIFT, Trouble.CERTIFICATE, True),
+    (Trouble.WITHDRAWN, Trouble.CERTIFICATE, True), (Trouble.DRIFT, Trouble.WITHDRAWN, False), (Trouble.HALTED, Trouble.WITHDRAWN, False),
     (Trouble.CERTIFICATE, Trouble.CERTIFICATE, True), (Trouble.DRIFT, Trouble.FAILED, False), (Trouble.FAILED, Trouble.GAP, False),
     (Trouble.WARNED, Trouble.FAILED, False), (Trouble.CERTIFICATE, Trouble.LATE, False), (Trouble.HEARTBEAT, Trouble.LATE, False),
 ])

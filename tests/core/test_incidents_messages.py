@@ -90,6 +90,8 @@ def test_an_incident_reads_from_its_cause_to_its_end() -> None:
      "finance.invoice (Raw) has left its contract", "The source's schema is not the contract's: column vat: added."),
     (checked(1, DATASET, "certified", trouble=Trouble.CERTIFICATE, text="expired"), "Dataset finance.revenue lost its certificate",
      "Its certificate does not hold any more: expired."),
+    (checked(1, DATASET, "certified", halting=False, trouble=Trouble.WITHDRAWN, text="bo took it back"),
+     "Dataset finance.revenue lost its certificate", "Its certificate was revoked, or its approval has ended: bo took it back."),
     (checked(1, RAW, "files", halting=False, trouble=Trouble.MALFORMED, figures={"files_refused": 2, "files_taken": 1}),
      "finance.invoice (Raw) got files that cannot be read", f"Files could not be taken in for {DAY}: 2 refused, 1 taken."),
     (checked(1, RAW, "gap", halting=False, trouble=Trouble.GAP), "finance.invoice (Raw) has a gap at its source",
