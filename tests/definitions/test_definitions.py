@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from lakehouse_platform.jobs.certificates import CERTIFIED
 from lakehouse_platform.jobs.gaps import NO_DAY_MISSING
 from lakehouse_platform.jobs.scans import WITHIN_BUDGET
 from lakehouse_platform.jobs.steps import FRESH
@@ -85,7 +86,7 @@ def test_every_asset_has_partitions_and_a_check(defs: dg.Definitions, specs: lis
 def test_checks_of_a_business_day_are_kept_a_day(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     about_now = {key.name for key in graph.asset_check_keys if graph.get(key).partitions_def is None}
-    assert about_now == {FRESH, WITHIN_BUDGET, NO_DAY_MISSING.name}
+    assert about_now == {FRESH, WITHIN_BUDGET, NO_DAY_MISSING.name, CERTIFIED.name}
 
 
 def test_halting_rules_block(defs: dg.Definitions) -> None:
@@ -129,7 +130,7 @@ def test_a_job_and_a_schedule_a_domain(defs: dg.Definitions) -> None:
 
 def test_automation_freshness_incidents_and_the_watching_itself_are_watched_from_the_start(defs: dg.Definitions) -> None:
     running = {s.name for s in defs.get_repository_def().sensor_defs if s.default_status is dg.DefaultSensorStatus.RUNNING}
-    assert running == {"automation", "data_freshness", "landing", "incidents", "heartbeat"}
+    assert running == {"automation", "data_freshness", "landing", "incidents", "heartbeat", "certificates"}
 
 
 def test_they_load_with_an_empty_environment_and_no_network_in_little_time(defs: dg.Definitions) -> None:
