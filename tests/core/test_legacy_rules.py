@@ -16,12 +16,13 @@ from ruamel.yaml import YAML
 
 from lakehouse_platform.contracts import load
 from lakehouse_platform.contracts.contract import Column, Contract, Metric, OnFailure, Rule, SourceTable
+from lakehouse_platform.contracts.reading import APPROVALS, DEFAULTS
 from resources.legacy import Business, Legacy, broken_after
 from resources.legacy.business.broken import dated
 
 CONTRACTS = Path(__file__).parents[2] / "assets" / "contracts"
 START = dt.date(2026, 3, 2)
-FILES = sorted(path for path in CONTRACTS.rglob("*.yaml") if path.name != "_defaults.yaml")
+FILES = sorted(path for path in CONTRACTS.rglob("*.yaml") if path.name != DEFAULTS and not path.name.endswith(APPROVALS))
 SOURCES = [contract for contract in load(CONTRACTS) if contract.source is not None]
 TRANSFORMS = {"trim": "btrim({})", "upper": "upper({})", "lower": "lower({})", "null_if_empty": "nullif({}, '')",
               "collapse_spaces": "regexp_replace({}, ' +', ' ', 'g')"}
