@@ -34,10 +34,12 @@ def aws() -> Iterator[StandIns]:
 
 @pytest.fixture(scope="module")
 def copied(aws: StandIns) -> str:
-    """Id of a run that copied, in every state that a run has, and what it printed."""
+    """Id of a run that copied, through the states that a run has; who looks on a busy machine misses short ones."""
     run_id = submit(aws, "copy_rows.py", "copy", arguments=("one", "two words"), parameters=DELTA)
     seen = follow(aws, run_id, *ENDED)
-    assert [run["state"] for run in seen] == ["SUBMITTED", "PENDING", "SCHEDULED", "RUNNING", "SUCCESS"], seen[-1]["stateDetails"]
+    states = [run["state"] for run in seen]
+    assert states == [state for state in ("SUBMITTED", "PENDING", "SCHEDULED", "RUNNING", "SUCCESS") if state in states]
+    assert states[-2:] == ["RUNNING", "SUCCESS"], seen[-1]["stateDetails"]
     return run_id
 
 
