@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import datetime as dt
+import signal
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -196,7 +197,9 @@ def test_query_that_does_not_end_is_stopped(query: AthenaQuery, service: AthenaS
 
 def test_interrupted_wait_stops_the_query(query: AthenaQuery, service: AthenaService) -> None:
     service.states = [{"State": "RUNNING"}]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins deaf to it
     threading.Timer(1.0, _thread.interrupt_main).start()
     with pytest.raises(KeyboardInterrupt):
         query.run(f"select 1 from {INVOICE}")
+    signal.signal(signal.SIGINT, before)
     assert len(service.made("StopQueryExecution")) == 1
