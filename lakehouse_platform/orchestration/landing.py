@@ -11,6 +11,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -23,7 +24,9 @@ from lakehouse_platform.orchestration.describe import key_of
 from lakehouse_platform.orchestration.sensors import Alert, Send
 from lakehouse_platform.sources.landing import LandedFile
 from lakehouse_platform.sources.landing.events import arrivals
-from lakehouse_platform.sources.landing.queue import Message, Queue
+
+if TYPE_CHECKING:
+    from lakehouse_platform.sources.landing.queue import Message, Queue
 
 TAG = "lakehouse/landing"
 """Of a run: which files it was asked for."""
@@ -41,9 +44,9 @@ FIRST_WAIT, LONGEST_WAIT = dt.timedelta(minutes=5), dt.timedelta(hours=6)
 class Woken:
     """What a tick looks at."""
 
-    messages: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
+    messages: dict[str, list["Message"]] = field(default_factory=lambda: defaultdict(list))
     """By the path of the file that they tell of, below the lake's root."""
-    idle: list[Message] = field(default_factory=list)
+    idle: list["Message"] = field(default_factory=list)
     """Messages about nothing that could be taken in."""
     unknown: int = 0
     """Messages that are no events of S3; they are left to the queue's own rules."""
@@ -78,13 +81,17 @@ def build_landing_sensor(project: Project, send: Send | None = None, *, hidden: 
     return landing
 
 
-def queue_of(project: Project) -> Queue | None:
+def queue_of(project: Project) -> "Queue | None":
     """The environment's queue. Raises SettingsError where its address leads nowhere."""
     said = project.environment.landing
-    return Queue(project.account.sqs, said.resolve()) if said is not None else None
+    if said is None:
+        return None
+    from lakehouse_platform.sources.landing.queue import Queue
+
+    return Queue(project.account.sqs, said.resolve())
 
 
-def read_messages(project: Project, messages: Iterable[Message]) -> Woken:
+def read_messages(project: Project, messages: Iterable["Message"]) -> Woken:
     """What messages tell of. A message about several files is about the first that is a landing folder's."""
     woken, root = Woken(), f"{project.environment.lake.root}/".removeprefix("s3://")
     for message in messages:
@@ -122,7 +129,7 @@ def _tell(context: dg.SensorEvaluationContext, refused: Refused, send: Send | No
         send(alert)
 
 
-def settled(woken: Woken, found: Mapping[str, Sequence[LandedFile]]) -> list[Message]:
+def settled(woken: Woken, found: Mapping[str, Sequence[LandedFile]]) -> list["Message"]:
     """Messages whose file waits no more: it is in Raw or in quarantine, or its sender took it back."""
     still = {file.path for files in found.values() for file in files}
     return [message for path, told in woken.messages.items() if path not in still for message in told]
