@@ -19,7 +19,7 @@ from lakehouse_platform.contracts.contract import Contract
 from lakehouse_platform.errors import LakehouseError, UnknownName, did_you_mean
 from lakehouse_platform.jobs.datasets import dataset_checks
 from lakehouse_platform.jobs.marts import Mart, mart_complete_through, mart_project, prepare_marts, read_marts
-from lakehouse_platform.jobs.project import Project
+from lakehouse_platform.jobs.project import Project, domo_api, domo_instance
 from lakehouse_platform.jobs.reads import columns_read
 from lakehouse_platform.jobs.steps import SCHEMA, CheckSpec, declared_checks
 from lakehouse_platform.naming import Zone, asset_key, dataset_asset_key
@@ -64,12 +64,7 @@ class Certified:
     def account(self) -> DomoApi | None:
         """The Domo account that datasets are published to; None where they go elsewhere. It is asked when it is used."""
         bound = self.project.environment.domo
-        if not isinstance(bound, Domo):
-            return None
-        from lakehouse_platform.domo.public import PUBLIC, DomoApi
-
-        address = bound.api.resolve() if bound.api is not None else PUBLIC
-        return DomoApi(bound.client_id.resolve(), bound.client_secret.resolve(), address, _patience())
+        return domo_api(bound, _patience()) if isinstance(bound, Domo) else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -270,11 +265,7 @@ def watched(subjects: Iterable[Subject]) -> dict[str, frozenset[str]]:
 def instance_of(project: Project) -> Instance | None:
     """The environment's Domo instance, where badges are; None where it has none."""
     bound = project.environment.domo
-    if not isinstance(bound, Domo) or bound.instance is None:
-        return None
-    from lakehouse_platform.domo.instance import Instance
-
-    return Instance(bound.instance.url.resolve(), bound.instance.token.resolve(), _patience())
+    return domo_instance(bound, _patience()) if isinstance(bound, Domo) else None
 
 
 def _patience() -> Patience:

@@ -13,12 +13,15 @@ from lakehouse_platform.contracts.contract import Contract, Landing, SourceTable
 from lakehouse_platform.errors import ContractError, SettingsError, SourceError, UnknownName, did_you_mean
 from lakehouse_platform.naming import table_path
 from lakehouse_platform.publish.destination import Destination
-from lakehouse_platform.settings import Domo, Environment, Folder, load_environment
+from lakehouse_platform.settings import Domo, DuckDbWarehouse, Environment, Folder, load_environment
 from lakehouse_platform.sources.base import Source
 from lakehouse_platform.zones.lake import Lake
 
 if TYPE_CHECKING:
     from lakehouse_platform.aws.base import Account
+    from lakehouse_platform.domo.base import Patience
+    from lakehouse_platform.domo.instance import Instance
+    from lakehouse_platform.domo.public import DomoApi
     from lakehouse_platform.engines.base import Engine
     from lakehouse_platform.settings import CatalogBlock
     from lakehouse_platform.sources.landing import Files, Inbox
@@ -111,7 +114,7 @@ class Project:
         bound = self.environment.warehouse
         if bound is None:
             raise SettingsError(f"{self.environment.path}: there is no warehouse to load. Add `warehouse: {{kind: duckdb, path: …}}`.")
-        if bound.kind == "duckdb":
+        if isinstance(bound, DuckDbWarehouse):
             return DuckDbTables(bound.path)
         from lakehouse_platform.warehouse.redshift import RedshiftWarehouse
 
@@ -213,11 +216,21 @@ class Project:
 
 
 def _domo(bound: Domo) -> Destination:
-    from lakehouse_platform.domo.instance import Instance
-    from lakehouse_platform.domo.public import PUBLIC, DomoApi
     from lakehouse_platform.publish.domo import DomoDestination, Pace
 
+    return DomoDestination(domo_api(bound), domo_instance(bound), Pace(between_commits=dt.timedelta(minutes=bound.commit_minutes)))
+
+
+def domo_api(bound: Domo, patience: Patience | None = None) -> DomoApi:
+    """The public API of a Domo account, which is asked as patiently as publications need unless it is said."""
+    from lakehouse_platform.domo.public import PUBLIC, DomoApi
+
     address = bound.api.resolve() if bound.api is not None else PUBLIC
-    instance = Instance(bound.instance.url.resolve(), bound.instance.token.resolve()) if bound.instance is not None else None
-    pace = Pace(between_commits=dt.timedelta(minutes=bound.commit_minutes))
-    return DomoDestination(DomoApi(bound.client_id.resolve(), bound.client_secret.resolve(), address), instance, pace)
+    return DomoApi(bound.client_id.resolve(), bound.client_secret.resolve(), address, patience)
+
+
+def domo_instance(bound: Domo, patience: Patience | None = None) -> Instance | None:
+    """The interface of the account's own instance; None where the environment names none."""
+    from lakehouse_platform.domo.instance import Instance
+
+    return Instance(bound.instance.url.resolve(), bound.instance.token.resolve(), patience) if bound.instance is not None else None
