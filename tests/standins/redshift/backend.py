@@ -39,15 +39,18 @@ class Backend:
     """A session that trusts the proxy."""
 
     def __init__(self, path: str, user: str, database: str) -> None:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.connect(path)
-        self.wire = Wire(connection)
-        self.wire.send_raw(startup({"user": user, "database": database, "client_encoding": "UTF8"}))
+        self.wire = Wire(connection := socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         self.status, self.parameters, self.key = b"I", list[Message](), Message(b"K", b"\0" * 8)
         self.tag = ""
         self.said: list[str] = []
         """What the stand-in has to say beside the answer."""
-        self._opened()
+        try:
+            connection.connect(path)
+            self.wire.send_raw(startup({"user": user, "database": database, "client_encoding": "UTF8"}))
+            self._opened()
+        except BaseException:
+            self.wire.close()
+            raise
 
     def _opened(self) -> None:
         while (message := self.read()).kind != b"Z":

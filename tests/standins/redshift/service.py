@@ -227,6 +227,8 @@ def _served(client: Wire, running: Redshift) -> None:
         client.send(RefusedError(refused.code, refused.message, S="FATAL").answer)
         return
     with closing(backend):
+        reported = [Message(b"S", text(name, value)) for name, value in REPORTED.items()]
+        client.send(Message(b"R", struct.pack("!i", 0)), *reported, backend.key, Message(b"Z", b"I"))
         backend.run("select 1")
         with suppress(HungUpError):
             Session(client, backend, running.shared, parameters["user"]).serve()
@@ -251,10 +253,7 @@ def _let_in(client: Wire, code: int, parameters: dict[str, str], running: Redshi
         raise RefusedError("28000", f'password authentication failed for user "{user}"')
     if database != running.database:
         raise RefusedError("3D000", f'database "{database}" does not exist')
-    backend = Backend(running.server.socket, user, database)
-    reported = [Message(b"S", text(name, value)) for name, value in REPORTED.items()]
-    client.send(Message(b"R", struct.pack("!i", 0)), *reported, backend.key, Message(b"Z", b"I"))
-    return backend
+    return Backend(running.server.socket, user, database)
 
 
 def _digest(password: str, user: str, salt: bytes) -> str:
