@@ -21,7 +21,8 @@ from lakehouse_platform.contracts.strict import Closed, read_model
 from lakehouse_platform.errors import TerminalError
 
 HEADER = "# The certificate of {name}: who asked for it, who approved it, who took it back. Entries are appended, never changed.\n"
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+")
+"""ASCII alone: letters of other alphabets that look the same would make two people of one."""
 
 
 class Act(StrEnum):
@@ -65,16 +66,24 @@ class Standing:
 
 def _instant(text: str) -> str:
     try:
-        if dt.datetime.fromisoformat(text).tzinfo is not None:
+        said = dt.datetime.fromisoformat(text)
+        if said.tzinfo is not None:
+            said.astimezone(dt.UTC)  # which may lie beyond the calendar's end
             return text
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     raise ValueError(f'"{text}" is not an instant. Write it with its zone, as in 2026-11-20T09:00:00Z.')
 
 
+def _words(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank. Say it in words.")
+    return text
+
+
 def _address(text: str) -> str:
     if not _EMAIL.fullmatch(text):
-        raise ValueError(f'"{text}" is not an e-mail address.')
+        raise ValueError(f'"{text}" is not an e-mail address as in ana@example.com.')
     return text
 
 
@@ -84,7 +93,7 @@ def _fingerprint(text: str) -> str:
     return text
 
 
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1), AfterValidator(_words)]
 Instant = Annotated[str, AfterValidator(_instant)]
 Person = Annotated[str, AfterValidator(_address)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
@@ -226,8 +235,12 @@ def _mistakes(standing: Standing, entry: Entry) -> list[tuple[str, str]]:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two addresses are the same person's."""
-    return one.strip().casefold() == other.strip().casefold()
+    """Whether two addresses are the same mailbox: `Ana+board@…` is `ana@…`."""
+    return _mailbox(one) == _mailbox(other)
+
+
+def _mailbox(address: str) -> str:
+    return re.sub(r"\+[^@]*@", "@", address.strip().casefold())
 
 
 def after(standing: Standing, entry: Entry) -> Standing:
@@ -261,8 +274,11 @@ def append_entry(contract: Contract, entry: Entry) -> Path:
     _entries(parse_document(whole, file, findings), file, findings)
     if findings.found:
         raise ApprovalRefused("\n".join(map(str, findings.found)))
-    with file.open("a", encoding="utf-8") as opened:
-        opened.write(whole[len(held):] if file.stat().st_size else whole)
+    try:
+        with file.open("a", encoding="utf-8") as opened:
+            opened.write(whole[len(held):] if file.stat().st_size else whole)
+    except OSError as error:
+        raise ApprovalRefused(f"{file}: cannot be written: {error.strerror}. Nothing was noted; write where you may.") from error
     return file
 
 

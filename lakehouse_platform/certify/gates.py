@@ -81,7 +81,7 @@ def checks(subject: Subject, held: Held) -> GateResult:
     if red:
         return GateResult(Gate.CHECKS, Verdict.FAILED, f"failed in the last {_runs_text(wanted)}: {listed(red[-1].failed)}", red[0].at)
     if len(last) < wanted or not subject.mart.checks:
-        return GateResult(Gate.CHECKS, Verdict.MISSING, f"{len(last)} of {_runs_text(wanted)} passed every blocking check so far")
+        return GateResult(Gate.CHECKS, Verdict.MISSING, f"runs that passed every blocking check: {len(last)} of {wanted} so far")
     broken = max((number for number, run in enumerate(runs) if run.failed), default=-1)
     return GateResult(Gate.CHECKS, Verdict.PASSED, f"the last {_runs_text(wanted)} passed every blocking check", runs[broken + wanted].at)
 

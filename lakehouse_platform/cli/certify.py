@@ -114,7 +114,7 @@ def request(place: Place, mart: str, why: str, by: str | None) -> None:
 
 @certify.command(short_help="Approve what somebody else asked for.")
 @click.argument("mart")
-@click.option("--until", metavar="INSTANT", help=f"When the approval ends: a date or an instant.  [default: in {DAYS} days]")
+@click.option("--until", metavar="INSTANT", help=f"When it ends: an instant, or a date, at 00:00 UTC.  [default: in {DAYS} days]")
 @click.option("--why", default="", help="A remark.")
 @click.option("--by", metavar="ADDRESS", help="Who approves.  [default: git's user.email]")
 @with_place
@@ -130,7 +130,7 @@ def approve(place: Place, mart: str, until: str | None, why: str, by: str | None
     """
     from lakehouse_platform.certify.approvals import Act, load_approvals, standing_at
 
-    contract, now = _contract(place, mart), dt.datetime.now(tz=dt.UTC)
+    contract, now = _contract(place, mart), dt.datetime.now(tz=dt.UTC).replace(microsecond=0)
     asked = standing_at(load_approvals(contract), now).request
     if asked is not None and asked.contract != contract.fingerprint:
         raise CannotCertify(
@@ -233,9 +233,9 @@ def _instant(text: str) -> dt.datetime:
     """An instant; a date is its midnight in UTC. Raises UnknownName."""
     try:
         said = dt.datetime.fromisoformat(text)
-    except ValueError as error:
+        return (said if said.tzinfo is not None else said.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError) as error:
         raise UnknownName(f'"{text}" is not an instant. Write a date, 2027-05-31, or an instant, 2027-05-31T18:00:00Z.') from error
-    return said if said.tzinfo is not None else said.replace(tzinfo=dt.UTC)
 
 
 def _downstream(found: Certified, subject: Subject) -> Downstream | None:

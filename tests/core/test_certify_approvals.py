@@ -70,7 +70,11 @@ def test_what_stands_there_stays_to_the_letter(mart: Contract, ending: str) -> N
     (Entry(Act.APPROVED, "bo@shop.test", APPROVAL.at, OTHER, APPROVAL.until), "is not the contract that was requested"),
     (Entry(Act.APPROVED, "bo@shop.test", APPROVAL.at, OURS, NINE), "is not after `at`"),
     (Entry(Act.APPROVED, "bo@shop.test", NINE - dt.timedelta(hours=1), OURS, APPROVAL.until), "is earlier than the entry before it"),
+    (Entry(Act.APPROVED, "ana+board@shop.test", APPROVAL.at, OURS, APPROVAL.until), "requested it and cannot approve it"),
+    (Entry(Act.APPROVED, "\u0430na@shop.test", APPROVAL.at, OURS, APPROVAL.until), "is not an e-mail address"),  # a Cyrillic a
+    (Entry(Act.APPROVED, "ana@shop.test\u200b", APPROVAL.at, OURS, APPROVAL.until), "is not an e-mail address"),  # nothing to be seen
     (Entry(Act.REVOKED, "bo", APPROVAL.at, why="x"), '"bo" is not an e-mail address'),
+    (Entry(Act.REVOKED, "bo@shop.test", APPROVAL.at, why=" "), "is blank"),
 ])
 def test_an_entry_that_is_not_allowed_is_not_written(mart: Contract, entry: Entry, why: str) -> None:
     append_entry(mart, REQUEST)
@@ -78,6 +82,12 @@ def test_an_entry_that_is_not_allowed_is_not_written(mart: Contract, entry: Entr
     with pytest.raises(ApprovalRefused, match=why.replace("`", ".")):
         append_entry(mart, entry)
     assert approvals_file(mart).read_bytes() == before
+
+
+def test_a_file_that_may_not_be_written_is_said_to_be_so(mart: Contract) -> None:
+    approvals_file(mart).symlink_to(mart.path.parent / "nowhere" / "file")
+    with pytest.raises(ApprovalRefused, match="cannot be written: No such file"):
+        append_entry(mart, REQUEST)
 
 
 def test_nothing_is_written_behind_a_mistake(mart: Contract) -> None:
@@ -103,6 +113,8 @@ def test_a_refused_first_entry_leaves_no_file(mart: Contract) -> None:
     ("- {}\n", ["1: an entry says one of requested, approved, revoked."]),
     (ASKED.replace("2026-11-20T09:00:00Z", "2026-11-20"), [
         '1: "2026-11-20" is not an instant. Write it with its zone, as in 2026-11-20T09:00:00Z.']),
+    (ASKED + GRANTED.replace("2027-05-19T09:00:00Z", "9999-12-31T23:59:59-01:00"), [
+        '2: "9999-12-31T23:59:59-01:00" is not an instant. Write it with its zone, as in 2026-11-20T09:00:00Z.']),
     (ASKED.replace(OURS, "abc"), [
         '1: "abc" is not a contract\'s fingerprint: 64 digits of 0-9 and a-f, as `lakehouse certify` writes them.']),
     (GRANTED, ["1: approves without an open request: somebody has to request it first."]),

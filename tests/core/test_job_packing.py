@@ -84,6 +84,12 @@ def test_a_changed_contract_changes_the_project_alone(project: Project) -> None:
     assert before.fingerprint != after.fingerprint
 
 
+def test_an_approval_changes_nothing_of_what_jobs_are_given(project: Project) -> None:
+    before = artifacts_of(project)
+    (project.contracts_folder / "finance/kpi_revenue_daily.approvals.yaml").write_text("# approved meanwhile\n")
+    assert artifacts_of(project).fingerprint == before.fingerprint
+
+
 def test_a_jar_is_part_of_the_whole(project: Project, tmp_path: Path) -> None:
     (tmp_path / "log-store.jar").write_bytes(b"classes")
     assert artifacts_of(project, jars=[tmp_path / "log-store.jar"]).fingerprint != artifacts_of(project).fingerprint
@@ -94,8 +100,8 @@ def test_the_project_holds_contracts_and_one_environment(project: Project) -> No
     (project.contracts_folder / "finance/__pycache__").mkdir()
     (project.contracts_folder / "finance/__pycache__/x.pyc").write_bytes(b"")
     names = zipfile.ZipFile(artifacts_of(project).project.file()).namelist()
-    expected = {str(f.relative_to(ROOT)) for f in (ROOT / "assets/contracts").rglob("*") if f.is_file() and f.suffix != ".pyc"}
-    assert set(names) == {*expected, "resources/local.yaml"}
+    held = [f for f in (ROOT / "assets/contracts").rglob("*") if f.is_file() and not f.name.endswith((".pyc", ".approvals.yaml"))]
+    assert set(names) == {*(str(f.relative_to(ROOT)) for f in held), "resources/local.yaml"}
 
 
 def test_the_wheel_is_one(tmp_path: Path) -> None:
