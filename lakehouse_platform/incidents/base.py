@@ -193,6 +193,8 @@ class Incident:
     until: dt.datetime | None = None
     """End of the mute; None: until it recovers."""
     merged_into: str = ""
+    silent: bool = False
+    """It is over, and nobody wants to hear so: it was muted, or its message was deleted."""
     told: Told | None = None
 
     @property

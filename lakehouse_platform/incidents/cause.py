@@ -231,7 +231,7 @@ def _staged(incident: Incident, now: dt.datetime) -> Incident:
         return incident if incident.stage is Stage.RECOVERED else _recovered(incident, now)
     if incident.stage is Stage.RECOVERED:
         told_over = incident.told is not None and incident.told.recoveries >= incident.openings
-        return replace(incident, stage=Stage.OPEN, recovered=None, openings=incident.openings + told_over, by="", until=None)
+        return replace(incident, stage=Stage.OPEN, recovered=None, silent=False, openings=incident.openings + told_over, by="", until=None)
     if incident.stage is Stage.MUTED and incident.until is not None and incident.until <= now:
         return replace(incident, stage=Stage.OPEN, by="", until=None)
     return incident
@@ -239,8 +239,8 @@ def _staged(incident: Incident, now: dt.datetime) -> Incident:
 
 def _recovered(incident: Incident, now: dt.datetime) -> Incident:
     """Ended. Of a muted one the message changes, and nothing more is said."""
-    told = incident.told
-    if incident.stage is Stage.MUTED and told is not None:
+    told, silent = incident.told, incident.stage is Stage.MUTED
+    if silent and told is not None:
         told = replace(told, recoveries=incident.openings)
     ended = max((p.closed for p in incident.problems if p.closed is not None), default=now)
-    return replace(incident, stage=Stage.RECOVERED, recovered=ended, told=told)
+    return replace(incident, stage=Stage.RECOVERED, recovered=ended, silent=silent, told=told)

@@ -160,7 +160,9 @@ def _told(state: State, intent: Intent, ts: str) -> State:
     told = replace(intent.then, ts=intent.then.ts or ts)
     if incident.told is not None:
         told = replace(told, recoveries=max(told.recoveries, incident.told.recoveries))
-    return _with(after, replace(incident, told=told))
+    # It came back while it was unknown whether its end had been told.
+    openings = incident.openings if incident.is_over else max(incident.openings, told.recoveries + 1)
+    return _with(after, replace(incident, told=told, openings=openings))
 
 
 def _gone(state: State, incident: str, key: str) -> State:
@@ -169,7 +171,7 @@ def _gone(state: State, incident: str, key: str) -> State:
     if found is None:
         return after
     muted = found if found.is_over else replace(found, stage=Stage.MUTED, by=BY_DELETION, by_reaction=False, until=None)
-    return _with(after, replace(muted, told=None))
+    return _with(after, replace(muted, silent=found.is_over, told=None))
 
 
 def _without(state: State, key: str) -> State:

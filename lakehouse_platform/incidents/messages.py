@@ -146,7 +146,7 @@ def _recovered(incident: Incident, policy: Policy) -> Message:
         f"*What was:* {escaped(wording.what(root, days_of(same)))}",
         f"*From:* {escaped(moment(incident.opened, policy.zone))}",
         f"*To:* {escaped(moment(ended, policy.zone))}: {duration(ended - incident.opened)}",
-        f"*Owner:* {_owner(incident, policy)}",
+        *([f"*Owner:* {escaped(incident.owner)}"] if incident.owner else []),
     )
     members = _members(incident)
     blocks: Iterable[Block] = (

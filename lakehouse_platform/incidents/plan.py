@@ -73,8 +73,11 @@ def _of(incident: Incident, state: State, now: dt.datetime, policy: Policy) -> I
 
 
 def _is_due(incident: Incident, now: dt.datetime, policy: Policy) -> bool:
-    quiet = incident.is_over or incident.stage is Stage.MUTED or incident.severity is Severity.LOW
-    return not quiet and now - incident.noticed >= policy.settle
+    """Whether it is to be told now. One that is over already is, where it lasted: Slack was down meanwhile, or nobody looked."""
+    if incident.silent or incident.stage in (Stage.MUTED, Stage.MERGED) or incident.severity is Severity.LOW:
+        return False
+    lasted = now - incident.noticed if incident.recovered is None else incident.recovered - incident.opened
+    return lasted >= policy.settle
 
 
 def _post(incident: Incident, now: dt.datetime, policy: Policy) -> Action:
@@ -82,7 +85,7 @@ def _post(incident: Incident, now: dt.datetime, policy: Policy) -> Action:
     channel = policy.channel(incident.domain, incident.severity)
     then = Told(
         channel, ts="", fingerprint=fingerprint(message), members=_keys(incident), repeat_at=now + policy.pause(0),
-        openings=incident.openings)
+        openings=incident.openings, recoveries=incident.openings if incident.is_over else 0)
     return Action(Act.POST, incident.id, channel, message, incident.id, then=then)
 
 

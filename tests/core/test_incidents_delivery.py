@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from collections.abc import Callable
 
 import pytest
 
@@ -104,13 +105,63 @@ def test_an_outage_loses_nothing() -> None:
     assert len(desk.slack.parents()) == 1
 
 
-def test_an_outage_in_which_it_began_and_ended_is_not_news() -> None:
+def outage(*changes: Callable[[Desk], None]) -> Desk:
+    """Slack is down while something begins and ends, and something is done between; then it is up again."""
     desk = Desk(slack=Workspace(lambda _: "refuse"))
     desk.settle(*START)
-    desk.tick(*END)
+    for change in changes:
+        change(desk)
+    desk.tick(*END, after=4 * MINUTE)
     desk.slack.fault = never
     desk.tick()
+    desk.tick(after=2 * HOUR)
+    return desk
+
+
+def test_what_began_and_ended_during_an_outage_is_told_once_as_over() -> None:
+    desk = outage()
+    assert desk.slack.parents("C0FIN") == ["✅ finance.invoice (ODS) is in order again"]
+    assert desk.slack.replies() == []
+    assert desk.slack.calls[-1] == "post"
+    assert "<!subteam" not in str([one.message.blocks for _, _, one in desk.slack.posted.values()]), "who is called need not come"
+
+
+def test_what_began_and_ended_during_an_outage_and_was_muted_is_not_told() -> None:
+    assert outage(lambda desk: setattr(desk.shelf, "text", to_text(mute(desk.state, desk.only().id, None, desk.now)))).slack.posted == {}
+
+
+def test_what_comes_back_after_it_was_told_as_over_is_told_in_its_thread() -> None:
+    desk = told(START, Desk(slack=Workspace(lambda _: "refuse")))
+    desk.tick(*END, after=4 * MINUTE)
+    desk.slack.fault = never
+    desk.tick()
+    desk.tick(checked(400, ODS, "rule"))
+    desk.tick(done(500, ODS))
+    assert [reply[0] for reply in desk.slack.replies()] == ["🔁", "✅"]
+    assert desk.slack.parents() == ["✅ finance.invoice (ODS) is in order again"]
+
+
+def test_who_deletes_the_message_of_what_is_over_is_not_told_of_it_again() -> None:
+    desk = told(START)
+    desk.slack.fault = lambda name: "refuse" if name == "reply" else None
+    desk.tick(*END, after=4 * MINUTE)
+    desk.slack.posted.clear()
+    desk.slack.fault = never
+    for _ in range(3):
+        desk.tick(after=MINUTE)
     assert desk.slack.posted == {}
+
+
+def test_an_end_whose_answer_was_lost_and_that_did_not_last_is_followed_by_another() -> None:
+    desk = told(START)
+    desk.slack.fault = lambda name: "lose" if name == "reply" else None
+    desk.tick(*END, after=4 * MINUTE)
+    desk.slack.fault = lambda _: "refuse"
+    desk.tick(checked(400, ODS, "rule"))
+    desk.slack.fault = never
+    desk.tick()
+    desk.tick(done(500, ODS))
+    assert [reply[0] for reply in desk.slack.replies()] == ["✅", "🔁", "✅"]
 
 
 def test_an_end_during_an_outage_is_told_afterwards() -> None:

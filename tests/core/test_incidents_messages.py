@@ -40,7 +40,7 @@ STORY = """\
   What was: Check amount_is_positive failed for 2026-11-19: 12 of 4,000 rows broke it.
   From: Fri 20 Nov 2026, 12:00 (Europe/Berlin)
   To: Fri 20 Nov 2026, 13:06 (Europe/Berlin): 1 h 6 min
-  Owner: @S0FINANCE (team:finance)
+  Owner: team:finance
   ✅ In order again: 2
   Incident d57b1ea4c3
     └ [Fri 20 Nov 12:05] Also (1):

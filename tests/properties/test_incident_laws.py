@@ -134,6 +134,24 @@ def test_each_cause_is_told_once_and_ends_once_whatever_goes_wrong(story: Story,
 
 
 @QUICK
+@given(stories(), st.lists(st.one_of(st.none(), WRONG), max_size=20))
+def test_what_begins_and_ends_while_slack_is_down_is_told_once_as_over(story: Story, wrongs: list[str | None]) -> None:
+    desk, ahead = Desk(story.graph), iter(wrongs)
+    desk.slack.fault = lambda _: "refuse"
+    for ticks in (story.begin, story.end):
+        live(desk, ticks)
+        for _ in range(3):
+            desk.tick(after=dt.timedelta(minutes=2))
+    desk.slack.fault = desk.shelf.fault = lambda _: next(ahead, None)
+    live(desk, ((),) * 3)
+    calm(desk)
+    assert {i.id for i in desk.incidents} == set(keys(desk, replies=False)), "something was never told"
+    assert set(keys(desk, replies=False).values()) == {1}
+    assert all(parent.startswith("✅") for parent in desk.slack.parents())
+    assert desk.slack.replies() == []
+
+
+@QUICK
 @given(stories())
 def test_the_same_events_again_say_nothing_new(story: Story) -> None:
     desk = Desk(story.graph)
