@@ -95,11 +95,11 @@ class TableVersions:
         return str(self._row(f"select {_fingerprint('a')} from ({self._hashed(version, columns, ())}) a")[0])
 
     def divisions(self, version: int, columns: Sequence[str], by: str) -> Mapping[str, str]:
-        """Fingerprint of the rows by each value (as text) of a column. Raises VersionUnreadable."""
+        """Fingerprint of the rows by each value (as text) of a column; those without a value are in "". Raises VersionUnreadable."""
         hashed = self._hashed(version, columns, (by,))
         of_rows = f"select {sql_name(by)}::varchar, {_fingerprint('a')} from ({hashed}) a group by 1 order by 1"
         with self._reading():
-            return {str(value): str(found) for value, found in self._connection.execute(of_rows).fetchall()}
+            return {"" if value is None else str(value): str(found) for value, found in self._connection.execute(of_rows).fetchall()}
 
     def _hashed(self, version: int, columns: Sequence[str], key: Sequence[str]) -> str:
         return f"select {''.join(f'{sql_name(name)}, ' for name in key)}hash({_names(columns)}) as _hash from {self._scan(version)}"

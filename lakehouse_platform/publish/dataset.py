@@ -50,11 +50,12 @@ def publish_dataset(destination: Destination, contract: Contract, rows: pa.Recor
     spec = dataset_spec(contract)
     _check_columns(contract, rows.schema)
     dataset = destination.adopt(spec)
-    dataset.prepare()
-    execution = dataset.begin()
-    with aborting(execution):
-        sent = send(execution.upload, rows, part_bytes=part_bytes, at_once=dataset.takes.at_once)
-        execution.commit()
+    with restoring(dataset):
+        dataset.prepare()
+        execution = dataset.begin()
+        with aborting(execution):
+            sent = send(execution.upload, rows, part_bytes=part_bytes, at_once=dataset.takes.at_once)
+            execution.commit()
     verify(spec, dataset, sent.rows)
     dataset.settle()
     return Published(sent.rows, sent.parts, sent.bytes, execution.id)
@@ -98,6 +99,17 @@ def aborting(execution: Execution) -> Iterator[None]:
     except BaseException:
         with suppress(Exception):
             execution.abort()
+        raise
+
+
+@contextmanager
+def restoring(dataset: Dataset) -> Iterator[None]:
+    """Whatever goes wrong inside, new columns do not stay over old rows; what went wrong first is what the caller sees."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):
+            dataset.restore()
         raise
 
 

@@ -67,6 +67,15 @@ class DatasetSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A dataset that a mart was published to before."""
+
+    id: str
+    mark: str
+    """`Dataset.mark` of then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Takes:
     """What a dataset takes beside all its rows anew."""
 
@@ -140,12 +149,17 @@ class Dataset(Protocol):
     def id(self) -> str:
         """Its name at the destination."""
     @property
+    def mark(self) -> str:
+        """What has to be remembered of it to publish to it again, and cannot be asked; empty where there is nothing."""
+    @property
     def takes(self) -> Takes:
         """What may be sent to it."""
     def admit(self) -> None:
         """Wait until a commit would be taken. Raises PublicationTooSoon where that is too long."""
     def prepare(self) -> None:
         """Give it its columns, and the rules of who sees what; before rows are sent."""
+    def restore(self) -> None:
+        """Give it back the columns that it had before `prepare`, unless rows under the new ones have come or still may."""
     def begin(self, method: Method = Method.REPLACE) -> Execution:
         """Open an execution; one that was left open is aborted."""
     def restate(self) -> Restatement:
@@ -163,5 +177,8 @@ class Dataset(Protocol):
 class Destination(Protocol):
     """Where datasets go."""
 
-    def adopt(self, spec: DatasetSpec) -> Dataset:
-        """The dataset of that name, created where there is none; what it says of itself changes with `prepare` and `settle`."""
+    def adopt(self, spec: DatasetSpec, known: Known | None = None) -> Dataset:
+        """The dataset that is `known`, or else the one of that name, created where there is none.
+
+        What it says of itself changes with `prepare` and `settle`.
+        """

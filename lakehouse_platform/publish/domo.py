@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from lakehouse_platform.contracts.serving import Update
-from lakehouse_platform.domo.base import DomoAnswerLost, DomoRefused
+from lakehouse_platform.domo.base import DomoAnswerLost, DomoRefused, DomoUnknown
 from lakehouse_platform.domo.instance import Instance, Progress
 from lakehouse_platform.domo.public import APPEND, REPLACE, DomoApi, HeldDataset, HeldStream, PolicySpec, schema_of
 from lakehouse_platform.publish.access import plan_policies, policies_of, user_id
 from lakehouse_platform.publish.destination import (
     DatasetSpec,
     Flow,
+    Known,
     Method,
     PublicationIncomplete,
     PublicationRefused,
@@ -23,6 +23,7 @@ from lakehouse_platform.publish.destination import (
     Takes,
 )
 from lakehouse_platform.publish.executions import FIRST_LOOK, LONGEST_LOOK, DomoExecution, DomoRestatement, await_end
+from lakehouse_platform.publish.mark import Mark
 
 AT_ONCE = 2
 """Parts that are sent at the same time; with the one in the making they bound the memory."""
@@ -46,36 +47,6 @@ class Pace:
     """What a dataflow may take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """By what a dataset is known as the platform's, at the end of its description. It is made with the dataset, in one call."""
-
-    mart: str
-    """`domain.table`."""
-    key: tuple[str, ...] = ()
-    """By which its stream puts rows in the place of others; that cannot be changed afterwards."""
-    division: str | None = None
-    """Column by which it is divided; nor can that."""
-
-    @property
-    def tag(self) -> str:
-        """The same as a tag, by which a dataset without the mark is adopted."""
-        return f"lakehouse:{self.mart}"
-
-    def __str__(self) -> str:
-        key = f"; key: {', '.join(self.key)}" if self.key else ""
-        return f"Lakehouse mart {self.mart}{key}{f'; divided by: {self.division}' if self.division else ''}"
-
-    @classmethod
-    def read(cls, description: str) -> Mark | None:
-        """The mark at the end of a description."""
-        found = _MARK.search(description)
-        return cls(found["mart"], tuple(found["key"].split(", ")) if found["key"] else (), found["division"]) if found else None
-
-
-_MARK = re.compile(r"Lakehouse mart (?P<mart>[\w.]+)(?:; key: (?P<key>\w+(?:, \w+)*))?(?:; divided by: (?P<division>\w+))?\s*\Z")
-
-
 class DomoDestination:
     """The datasets of one Domo account."""
 
@@ -83,18 +54,29 @@ class DomoDestination:
         """Without `instance` there are no tags, no divisions and no dataflows. Nothing is asked yet."""
         self._api, self._instance, self._pace = api, instance, pace or Pace()
 
-    def adopt(self, spec: DatasetSpec) -> DomoDataset:
-        """The dataset of that name with the mart's mark or tag, created where there is none; one of another's is left alone.
+    def adopt(self, spec: DatasetSpec, known: Known | None = None) -> DomoDataset:
+        """The dataset that is known, whatever it is called by now, or the one of that name with the mart's mark or tag, created where
+        there is none; one of another's is left alone.
 
         Raises PublicationRefused where several are marked, or where it cannot be written to.
         """
-        held = self._marked(spec) or self._created(spec)
+        held = self._still(spec, known) or self._marked(spec) or self._created(spec)
         stream = self._api.stream_of(held.id)
         if stream is None:
             raise PublicationRefused(
                 f'Domo: "{spec.name}" ({held.id}) was not made through the API, so that Domo lets no rows be sent to it. '
                 f"Take the tag {Mark(spec.mart).tag} away from it, or delete it.")
-        return DomoDataset(self._api, self._instance, self._pace, spec, stream, Mark.read(held.description) or Mark(spec.mart))
+        mark = Mark.read(held.description) or Mark.read(known.mark if known else "") or Mark(spec.mart)
+        return DomoDataset(self._api, self._instance, self._pace, spec, stream, mark)
+
+    def _still(self, spec: DatasetSpec, known: Known | None) -> HeldDataset | None:
+        """The dataset that is known, if it is still there and not another mart's."""
+        try:
+            held = self._api.dataset(known.id) if known is not None and known.mark else None
+        except DomoUnknown:
+            return None
+        mark = Mark.read(held.description) if held is not None else None
+        return held if mark is None or mark.mart == spec.mart else None
 
     def _marked(self, spec: DatasetSpec) -> HeldDataset | None:
         found = [held for held in self._api.datasets(spec.name) if self._is_marked(held, spec)]
@@ -128,7 +110,7 @@ def _described(spec: DatasetSpec, mark: Mark) -> str:
     return f"{spec.description}\n\n{mark}" if spec.description else str(mark)
 
 
-@dataclass(frozen=True)
+@dataclass
 class DomoDataset:
     """One dataset."""
 
@@ -138,11 +120,19 @@ class DomoDataset:
     _spec: DatasetSpec
     _stream: HeldStream
     _mark: Mark
+    _former: tuple[tuple[str, str], ...] | None = field(default=None, init=False)
+    """Columns that it had; None where they are those of the mart."""
+    _sending: DomoExecution | DomoRestatement | None = field(default=None, init=False)
 
     @property
     def id(self) -> str:
         """Domo's id."""
         return self._stream.dataset
+
+    @property
+    def mark(self) -> str:
+        """The line at the end of its description, which somebody may take away."""
+        return str(self._mark)
 
     @property
     def takes(self) -> Takes:
@@ -178,11 +168,17 @@ class DomoDataset:
         held = self._api.dataset(self.id)
         columns = tuple((column.name, str(column.type)) for column in self._spec.columns)
         if held.columns != columns:
+            self._former = held.columns
             found = self._api.update_dataset(self.id, {"schema": schema_of(columns)})
             if found.columns != columns:
                 raise PublicationIncomplete(f'Domo: "{self._spec.name}" ({self.id}) did not take the columns of {self._spec.mart}')
         if policies:
             self._restrict(policies, enabled=held.row_access)
+
+    def restore(self) -> None:
+        """Columns as they were, where no rows came under the new ones. A commit that goes on may yet bring them, so that they stay."""
+        if self._former is not None and (self._sending is None or self._sending.undone()):
+            self._api.update_dataset(self.id, {"schema": schema_of(self._former)})
 
     def _restrict(self, policies: tuple[PolicySpec, ...], *, enabled: bool) -> None:
         if not enabled and not self._api.update_dataset(self.id, {"pdpEnabled": True}).row_access:
@@ -208,7 +204,9 @@ class DomoDataset:
             if left.open:
                 with suppress(DomoRefused):  # it has ended in between, or its commit goes on and ends by itself
                     self._api.abort(self._stream.id, left.id)
-        return DomoExecution(self._api, self._pace.commit, self._stream.id, self._begun(method) or self._begun(method, last=True))
+        number = self._begun(method) or self._begun(method, last=True)
+        self._sending = execution = DomoExecution(self._api, self._pace.commit, self._stream.id, number)
+        return execution
 
     def _begun(self, method: Method, *, last: bool = False) -> str:
         """Id of a new execution; empty where the answer is lost, and what may have been opened is aborted."""
@@ -222,7 +220,8 @@ class DomoDataset:
 
     def restate(self) -> DomoRestatement:
         """Begin to change divisions."""
-        return DomoRestatement(self._divided, self._pace.commit, self._api.patience, self.id)
+        self._sending = restatement = DomoRestatement(self._divided, self._pace.commit, self._api.patience, self.id)
+        return restatement
 
     def divisions(self) -> frozenset[str]:
         """The partitions that it has."""
@@ -248,7 +247,7 @@ class DomoDataset:
         """Name what it is and whose; policies that nobody wants any more go after the rows, since without them more is seen."""
         held, owner, described = self._api.dataset(self.id), self._owner, _described(self._spec, self._mark)
         changes: dict[str, object] = {}
-        if held.description != described:
+        if (held.name, held.description) != (self._spec.name, described):
             changes |= {"name": self._spec.name, "description": described}
         if owner is not None and held.owner != str(owner):
             changes["owner"] = {"id": owner, "name": self._spec.owner}

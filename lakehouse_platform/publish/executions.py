@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from lakehouse_platform import faults
-from lakehouse_platform.domo.base import DomoAnswerLost, DomoRefused, Patience
+from lakehouse_platform.domo.base import DomoAnswerLost, DomoRefused, DomoUnknown, Patience
 from lakehouse_platform.domo.instance import Instance, Progress
 from lakehouse_platform.domo.public import DomoApi
 from lakehouse_platform.publish.destination import PublicationIncomplete
@@ -68,6 +68,11 @@ class DomoExecution:
         with suppress(DomoRefused):
             self._api.abort(self._stream, self.id)
 
+    def undone(self) -> bool:
+        """Whether its rows have not come, and will not."""
+        found = self._api.execution(self._stream, self.id)
+        return not (found.open or found.committed)
+
 
 @dataclass(slots=True)
 class DomoDivision:
@@ -88,10 +93,11 @@ class DomoDivision:
         Raises PublicationIncomplete where Domo does not have all parts.
         """
         try:
-            self._instance.commit_upload(self._dataset, self.id, self._name)
-        except DomoAnswerLost:
-            with suppress(DomoRefused):  # it was done the first time
+            try:
                 self._instance.commit_upload(self._dataset, self.id, self._name)
+            except DomoAnswerLost:
+                with suppress(DomoUnknown):  # it was done the first time, and the upload is no more
+                    self._instance.commit_upload(self._dataset, self.id, self._name)
         except DomoRefused as error:
             raise PublicationIncomplete(f"{error} Nothing of it is shown; publish it again.") from error
 
@@ -110,6 +116,7 @@ class DomoRestatement:
     _dataset: str
     id: str = field(default="", init=False)
     """Id of the index; empty before the commit."""
+    _asked: bool = field(default=False, init=False)
 
     def division(self, name: str) -> DomoDivision:
         """A partition's rows anew."""
@@ -122,6 +129,7 @@ class DomoRestatement:
     def commit(self) -> None:
         """Show readers all partitions as they are now. Raises PublicationIncomplete where Domo fails to."""
         faults.reach("domo.index.before")
+        self._asked = True
         self.id = index = self._instance.index(self._dataset)
         faults.reach("domo.index.after")
         progress = Progress.RUNNING
@@ -134,3 +142,7 @@ class DomoRestatement:
         await_end(look, self._longest, self._patience, f"index {index} of dataset {self._dataset}")
         if progress is Progress.FAILED:
             raise PublicationIncomplete(f"Domo: index {index} of dataset {self._dataset} failed; publish it again")
+
+    def undone(self) -> bool:
+        """Whether its rows have not come, and will not."""
+        return not self._asked

@@ -19,7 +19,7 @@ from pyarrow import csv
 
 from lakehouse_platform import faults
 from lakehouse_platform.errors import TerminalError, UnknownName, did_you_mean
-from lakehouse_platform.publish.destination import DatasetSpec, DatasetType, Flow, Method, PublicationRefused, Restatement, Takes
+from lakehouse_platform.publish.destination import DatasetSpec, DatasetType, Flow, Known, Method, PublicationRefused, Restatement, Takes
 
 POINTER = "current.json"
 KEPT = 2
@@ -41,7 +41,7 @@ class FolderDestination:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def adopt(self, spec: DatasetSpec) -> FolderDataset:
+    def adopt(self, spec: DatasetSpec, known: Known | None = None) -> FolderDataset:  # noqa: ARG002 - a folder is found by its name
         """The dataset of that name, its folder made where there is none."""
         folder = self._root / folder_name(spec.name)
         (folder / "executions").mkdir(parents=True, exist_ok=True)
@@ -61,6 +61,11 @@ class FolderDataset:
         return self._folder.name
 
     @property
+    def mark(self) -> str:
+        """Empty."""
+        return ""
+
+    @property
     def takes(self) -> Takes:
         """All rows anew, and nothing else."""
         return Takes()
@@ -70,6 +75,9 @@ class FolderDataset:
 
     def prepare(self) -> None:
         """Columns come with the rows; a folder has no rules of who sees what but the file system's."""
+
+    def restore(self) -> None:
+        """Columns go with the rows."""
 
     def begin(self, method: Method = Method.REPLACE) -> FolderExecution:
         """Open an execution; what an earlier one left uncommitted goes. Raises PublicationRefused for rows that would be added."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -15,12 +15,13 @@ import pyarrow as pa
 from lakehouse_platform.engines.base import Commit, Table, TableSpec, opened
 from lakehouse_platform.naming import publications_path
 from lakehouse_platform.publish.changes import State
+from lakehouse_platform.publish.destination import Known
 from lakehouse_platform.zones.lake import Lake
 from lakehouse_platform.zones.replan import replanned
 from lakehouse_platform.zones.rows import INSTANT, TEXT, WHOLE
 
 COLUMNS = {
-    **dict.fromkeys(("publication", "event", "mart", "dataset", "mode", "reason", "schema", "content", "execution"), TEXT),
+    **dict.fromkeys(("publication", "event", "mart", "dataset", "mode", "reason", "schema", "content", "execution", "mark"), TEXT),
     "at": INSTANT, **dict.fromkeys(("version", "rows", "sent", "parts", "bytes"), WHOLE), "divisions": TEXT,
 }
 
@@ -63,6 +64,8 @@ class Entry:
     """Rows that were sent."""
     parts: int = 0
     bytes: int = 0
+    mark: str = ""
+    """`Dataset.mark`."""
 
     @property
     def state(self) -> State:
@@ -75,7 +78,7 @@ class History:
     """What the ledger says of one dataset."""
 
     done: Entry | None
-    """What was published last; None where nothing was, or where a publication began after it."""
+    """What was published last; None where nothing was, or where a publication began after it or had not ended when it began."""
     flowed: bool
     """Whether the dataflow ran on it."""
 
@@ -97,14 +100,20 @@ def _append(lake: Lake, entry: Entry) -> None:
         table.append(rows, Commit("publication.append", {application: 1}))
 
 
-def history(lake: Lake, mart: str, dataset: str) -> History:
-    """What was published last of a mart to a dataset."""
-    entries = [entry for entry in recorded(lake, mart) if entry.dataset == dataset]
-    begun = next((e for e in reversed(entries) if e.event is Event.BEGUN), None)
-    if begun is None:
+def known(entries: Sequence[Entry]) -> Known | None:
+    """The dataset that a mart was published to last."""
+    return Known(entries[-1].dataset, entries[-1].mark) if entries else None
+
+
+def history(entries: Sequence[Entry], dataset: str) -> History:
+    """What was published last to a dataset, told from a mart's entries."""
+    own = [entry for entry in entries if entry.dataset == dataset]
+    place = max((place for place, entry in enumerate(own) if entry.event is Event.BEGUN), default=None)
+    if place is None:
         return History(None, flowed=False)
-    of_last = {entry.event: entry for entry in entries if entry.publication == begun.publication}
-    return History(of_last.get(Event.DONE), Event.FLOWED in of_last)
+    of_last = {entry.event: entry for entry in own[place:] if entry.publication == own[place].publication}
+    crossed = any(entry.event is Event.DONE and entry.publication != own[place].publication for entry in own[place:])
+    return History(None if crossed else of_last.get(Event.DONE), Event.FLOWED in of_last)
 
 
 def recorded(lake: Lake, mart: str) -> tuple[Entry, ...]:

@@ -30,7 +30,7 @@ from lakehouse_platform.publish.changes import (
     plan_by_division,
     plan_by_rows,
 )
-from lakehouse_platform.publish.dataset import aborting, dataset_spec, verify
+from lakehouse_platform.publish.dataset import aborting, dataset_spec, restoring, verify
 from lakehouse_platform.publish.destination import Dataset, DatasetSpec, Destination, Execution, Flow, Method, PublicationRefused
 from lakehouse_platform.publish.parts import PART_BYTES, Sent, send
 from lakehouse_platform.publish.publications import Entry, Event, History
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 MOST_DIVISIONS = 400
 """Partitions that Domo allows a dataset."""
+UNNAMED = frozenset({"", ".", ".."})
+"""What cannot stand in an address as a partition's name; a row without a value is in ""."""
 MODES = {ReplaceAll: "replace", Upsert: "upsert", Append: "append", Partitions: "partitions", Nothing: "nothing"}
 Clock = Callable[[], dt.datetime]
 Reading = Callable[[str, ObjectStore | None], "TableVersions"]
@@ -81,8 +83,9 @@ def refresh_dataset(
     """
     spec, place = dataset_spec(contract), lake.uri(Zone.CURATED, contract)
     table = lake.engine.open(place)
-    dataset = destination.adopt(spec)
-    said = publications.history(lake, contract.name, dataset.id)
+    recorded = publications.recorded(lake, contract.name)
+    dataset = destination.adopt(spec, publications.known(recorded))
+    said = publications.history(recorded, dataset.id)
     with ExitStack() as held:
         versions = cache(lambda: held.enter_context((reading or _reading)(place, store)))
         now = State(table.version, spec.schema, table.count())
@@ -146,6 +149,10 @@ class _Refresh:
 
     def _by_division(self, by: str, last: Entry | None, reason: str) -> _Intent:
         now = self.versions().divisions(self.now.version, self.names, by)
+        if unfit := sorted(UNNAMED & now.keys()):
+            raise PublicationRefused(
+                f'{self.spec.mart}: {by} is empty or "." or ".." in some rows ("{unfit[0]}"), and a partition has to have a name. '
+                "Give those rows a value in the mart, or take another column as partition_by.")
         if len(now) > MOST_DIVISIONS:
             raise PublicationRefused(
                 f"{self.spec.mart}: {by} has {len(now)} values, and a dataset takes {MOST_DIVISIONS} partitions at most. "
@@ -181,12 +188,13 @@ class _Refresh:
 
     def _send(self, intent: _Intent) -> tuple[Entry, _Landed]:
         self.dataset.admit()
-        self.dataset.prepare()
         begun = Entry(
             publications.new_publication(), Event.BEGUN, self.spec.mart, self.dataset.id, self.now.version, self.now.rows, self.now.schema,
-            self.clock(), MODES[type(intent.plan)], _reason(intent.plan))
-        self._record(begun)
-        landed = self._transmit(intent.plan)
+            self.clock(), MODES[type(intent.plan)], _reason(intent.plan), mark=self.dataset.mark)
+        with restoring(self.dataset):
+            self.dataset.prepare()
+            self._record(begun)
+            landed = self._transmit(intent.plan)
         verify(self.spec, self.dataset, self.now.rows)
         done = replace(
             begun, event=Event.DONE, content=intent.content, divisions=intent.divisions, execution=landed.execution,
@@ -210,13 +218,13 @@ class _Refresh:
 
     def _restate(self, plan: Partitions) -> _Landed:
         restatement, by, sent = self.dataset.restate(), str(self.spec.division), Sent(0, 0, 0)
+        for name in plan.drop:  # first: a dataset that is full takes no other division
+            restatement.drop(name)
         for name in plan.restate:
             execution = restatement.division(name)
             with aborting(execution):
                 sent += self._upload(execution, self.versions().division(self.now.version, self.names, by, name))
                 execution.commit()
-        for name in plan.drop:
-            restatement.drop(name)
         return _Landed(sent, restatement.id, self._timed(restatement.commit))
 
     def _upload(self, execution: Execution, rows: pa.RecordBatchReader) -> Sent:

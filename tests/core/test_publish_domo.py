@@ -230,6 +230,43 @@ def test_two_datasets_with_the_mark_are_an_error(sales: Shop) -> None:
         sales.send(sale(1))
 
 
+def test_dataset_that_somebody_renamed_is_found_again_and_named_as_the_contract_says(sales: Shop) -> None:
+    sales.build(sale(1))
+    sales.publish()
+    held = sales.domo.account.named(NAME)
+    held.name = "Sales (old)"
+    sales.build(sale(2))
+    sales.later()
+    assert sales.publish().dataset == held.id
+    assert (sales.domo.datasets, sales.ids()) == ([NAME], [2])
+
+
+def test_dataset_keeps_its_identity_under_another_title_in_the_contract(sales: Shop) -> None:
+    sales.build(sale(1))
+    first = sales.publish().dataset
+    assert sales.publish(serving(dataset="Sales by day")).dataset == first
+    assert sales.domo.datasets == ["Sales by day"]
+
+
+def test_dataset_whose_description_somebody_wrote_anew_is_found_again_and_still_upserted(sales: Shop) -> None:
+    sales.with_instance = False
+    sales.build(sale(1))
+    sales.publish(UPSERT)
+    sales.domo.account.named(NAME).description = "Ask Pat"
+    sales.build(sale(1), sale(2))
+    sales.later()
+    assert (sales.publish(UPSERT).mode, sales.domo.datasets, sales.ids()) == ("upsert", [NAME], [1, 2])
+    assert sales.domo.about(NAME)["description"] == "What was sold\n\nLakehouse mart finance.sales; key: id"
+
+
+def test_dataset_that_was_deleted_is_made_anew(sales: Shop) -> None:
+    sales.build(sale(1))
+    first = sales.publish().dataset
+    sales.domo.account.datasets.clear()
+    assert sales.publish().dataset != first
+    assert sales.ids() == [1]
+
+
 def test_dataset_with_the_tag_is_adopted(sales: Shop) -> None:
     api = sales.api
     made = api.create_stream(NAME, "By hand", [("id", "LONG")], method="REPLACE").dataset
@@ -271,6 +308,25 @@ def test_schema_that_domo_refuses_stops_before_rows_are_sent(sales: Shop) -> Non
     with pytest.raises(Exception, match="400"):
         sales.publish(narrow)
     assert (sales.modes(), len(sales.domo.reader(NAME)[0])) == (["REPLACE"], 5)
+
+
+def test_columns_go_back_where_no_rows_came_under_the_new_ones(sales: Shop) -> None:
+    sales.send(sale(1))
+    sales.later()
+    sales.domo.lose_part()
+    with pytest.raises(PublicationIncomplete):
+        sales.send((2, "red"), contract=replace(CONTRACT, columns=CONTRACT.columns[:2]))
+    assert list(sales.domo.about(NAME)["schema"]) == list(sales.domo.reader(NAME)[0])
+
+
+def test_columns_stay_new_where_the_commit_goes_on(sales: Shop) -> None:
+    sales.send(sale(1))
+    sales.later()
+    sales.domo.take(9999)
+    with pytest.raises(PublicationIncomplete, match="goes on"):
+        sales.send((2, "red"), contract=replace(CONTRACT, columns=CONTRACT.columns[:2]))
+    sales.domo.settle()
+    assert list(sales.domo.about(NAME)["schema"]) == list(sales.domo.reader(NAME)[0]) == ["id", "region"]
 
 
 def test_description_tags_and_owner_are_the_contracts(sales: Shop) -> None:

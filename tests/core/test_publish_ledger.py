@@ -68,17 +68,25 @@ def test_what_began_and_is_not_known_to_have_ended_does_not_count(tmp_path: Path
     lake = Lake(str(tmp_path), PolarsEngine())
     publications.record(lake, BEGUN)
     publications.record(lake, done := replace(BEGUN, event=Event.DONE, content="c", divisions={"a": "1"}, sent=7))
-    assert history(lake, "finance.sales", "d1").done == done
+    assert history(recorded(lake, "finance.sales"), "d1").done == done
     publications.record(lake, replace(BEGUN, publication="two", at=AT + dt.timedelta(hours=1)))
-    assert history(lake, "finance.sales", "d1").done is None
+    assert history(recorded(lake, "finance.sales"), "d1").done is None
+
+
+def test_publication_that_ended_after_the_next_one_began_leaves_nothing_known(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path), PolarsEngine())
+    other = replace(BEGUN, publication="two", version=4)
+    for entry in (BEGUN, other, replace(other, event=Event.DONE), replace(BEGUN, event=Event.DONE)):
+        publications.record(lake, replace(entry, at=AT + dt.timedelta(hours=len(recorded(lake, "finance.sales")))))
+    assert history(recorded(lake, "finance.sales"), "d1").done is None
 
 
 def test_datasets_and_marts_have_histories_of_their_own(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path), PolarsEngine())
     publications.record(lake, BEGUN)
     publications.record(lake, replace(BEGUN, event=Event.DONE))
-    assert history(lake, "finance.sales", "d2").done is None
-    assert history(lake, "finance.other", "d1").done is None
+    assert history(recorded(lake, "finance.sales"), "d2").done is None
+    assert history(recorded(lake, "finance.other"), "d1").done is None
 
 
 def test_entry_recorded_twice_stands_once(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from lakehouse_platform.publish import refresh
 from lakehouse_platform.publish.destination import PublicationIncomplete, PublicationRefused
 from tests.core.domo_cases import NAME, Shop, sale, serving, shop
+from tests.standins.domo import state
 
 DIVIDED = serving(partition_by="sold_on")
 
@@ -75,6 +76,40 @@ def test_more_divisions_than_domo_takes_are_refused(sales: Shop) -> None:
     sales.build(*(sale(n) for n in range(refresh.MOST_DIVISIONS + 1)))
     with pytest.raises(PublicationRefused, match="id has 401 values"):
         sales.publish(by_number)
+
+
+def test_full_dataset_takes_a_division_where_another_leaves(two_days: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "MOST_PARTITIONS", 2)
+    two_days.build(sale(2, day=3), sale(3, day=4))
+    two_days.publish(DIVIDED)
+    assert two_days.domo.partitions(NAME) == {"2026-11-03": 1, "2026-11-04": 1}
+
+
+@pytest.mark.parametrize("region", [None, "", "..", "."])
+def test_division_without_a_name_is_refused_before_anything_is_sent(sales: Shop, region: str | None) -> None:
+    sales.build(sale(1), (2, region, *sale(2)[2:]))
+    with pytest.raises(PublicationRefused, match=r"region is empty .* a partition has to have a name"):
+        sales.publish(serving(partition_by="region"))
+    assert sales.domo.partitions(NAME) == {}
+
+
+def test_divisions_have_hostile_names(sales: Shop) -> None:
+    names = ["a/b", "50%", " x ", "None", "NULL", "ä?&#", 'quo"te\'s', "%2F", "../.."]
+    sales.build(*(sale(n, region=name) for n, name in enumerate(names)))
+    sales.publish(serving(partition_by="region"))
+    assert sales.domo.partitions(NAME) == dict.fromkeys(names, 1)
+    sales.build(sale(0, region="a/b"))
+    sales.publish(serving(partition_by="region"))
+    assert (sales.domo.partitions(NAME), sales.ids()) == ({"a/b": 1}, [0])
+
+
+def test_division_whose_second_commit_is_refused_shows_readers_nothing(two_days: Shop) -> None:
+    two_days.build(sale(1, "3.00", day=2), sale(2, "3.00", day=3))
+    two_days.domo.reset("PUT", "*/uploads/*/commit")
+    two_days.domo.refuse("PUT", "*/uploads/*/commit", status=403)
+    with pytest.raises(PublicationIncomplete, match="403"):
+        two_days.publish(DIVIDED)
+    assert set(two_days.amounts().values()) == {sale(1)[3]}
 
 
 def test_without_an_instance_all_rows_are_sent(sales: Shop) -> None:

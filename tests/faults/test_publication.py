@@ -37,11 +37,15 @@ class Case:
     """None where there is no dataset yet."""
     after: tuple[Row, ...]
     mode: str
+    earlier: Contract | None = None
+    """What it was published by before, where that had other columns."""
 
 
+NARROW = replace(CONTRACT, columns=CONTRACT.columns[:4])
 CASES = {
     "first": Case(serving(row_access=(POLICY,)), None, SOLD, "replace"),
     "replace": Case(CONTRACT, SOLD, THEN, "replace"),
+    "other columns": Case(NARROW, SOLD, tuple(row[:4] for row in THEN), "replace", earlier=CONTRACT),
     "upsert": Case(serving(Update.UPSERT), SOLD, MORE, "upsert"),
     "partitions": Case(serving(partition_by="sold_on"), (*SOLD, sale(5, day=5)), THEN, "partitions"),
 }
@@ -51,9 +55,11 @@ EFFECTS = {
     "429": Fault(Effect.REFUSE, "domo*", status=429, delay=2),
     "500": Fault(Effect.REFUSE, "domo*", status=500),
     "401": Fault(Effect.REFUSE, "domo*", status=401),
+    "403": Fault(Effect.REFUSE, "domo*", status=403),
 }
-ONCE = [(case, effect) for case in ("replace", "upsert", "partitions") for effect in EFFECTS] + [("first", "answer lost")]
-CUT_OFF = [(case, effect) for case in CASES for effect in ("reset", "answer lost")]
+ONCE = [(case, effect) for case in ("replace", "upsert", "partitions") for effect in EFFECTS]
+ONCE += [("first", "answer lost"), ("first", "403"), ("other columns", "answer lost"), ("other columns", "403")]
+CUT_OFF = [(case, effect) for case in CASES if case != "other columns" for effect in ("reset", "answer lost")]
 
 
 class Kept(TableVersions):
@@ -77,9 +83,12 @@ class Scene:
         """Publish what was before, and make what comes after."""
         self.shop.domo.add_user("Nora", NORA)
         if self.case.before is not None:
-            self.shop.build(*self.case.before, contract=self.case.contract)
-            self.publish()
+            before = self.case.earlier or self.case.contract
+            self.shop.build(*self.case.before, contract=before)
+            self.publish(before)
             self.shop.later()
+            if self.case.earlier is not None:
+                shutil.rmtree(self.folder / "lake" / "curated")
         self.shop.build(*self.case.after, contract=self.case.contract)
         shutil.copytree(self.folder / "lake", self.folder / "kept")
         self.account = self.shop.domo.snapshot()
@@ -90,10 +99,10 @@ class Scene:
         shutil.copytree(self.folder / "kept", self.folder / "lake")
         self.shop.domo.restore(self.account)
 
-    def publish(self) -> Refreshed:
+    def publish(self, contract: Contract | None = None) -> Refreshed:
         """One try."""
         with self.shop.destination() as destination:
-            return refresh_dataset(self.shop.lake, destination, self.case.contract, clock=self.shop.now, reading=self._reading)
+            return refresh_dataset(self.shop.lake, destination, contract or self.case.contract, clock=self.shop.now, reading=self._reading)
 
     def calls(self) -> list[Call]:
         """What an undisturbed publication asks."""
@@ -139,7 +148,13 @@ class Scene:
         known = (_sorted(self.case.before or ()), _sorted(self.case.after))
         empty = 0 if self.case.before is None else 1
         seen = [state for name in self.shop.domo.datasets for state in _states(self.shop.domo.seen(name))[empty:]]
-        return [f"seen: {state}" for state in seen if state not in known]
+        wrong = [f"seen: {state}" for state in seen if state not in known]
+        return [*wrong, *(f"columns over other rows: {name}" for name in self.shop.domo.datasets if not self._agrees(name))]
+
+    def _agrees(self, name: str) -> bool:
+        """Whether a dataset's columns are those of the rows that readers see."""
+        columns = list(self.shop.domo.about(name)["schema"])
+        return all(list(row) == columns for row in self.shop.domo.reader(name))
 
     def _reading(self, place: str, store: ObjectStore | None) -> Kept:
         if not self.versions:
@@ -179,8 +194,9 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Scene
         scene_of("first", tmp_path_factory.mktemp("first")) as first, scene_of("replace", tmp_path_factory.mktemp("replace")) as replace,
         scene_of("upsert", tmp_path_factory.mktemp("upsert")) as upsert,
         scene_of("partitions", tmp_path_factory.mktemp("partitions")) as partitions,
+        scene_of("other columns", tmp_path_factory.mktemp("columns")) as columns,
     ):  # fmt: skip
-        yield {"first": first, "replace": replace, "upsert": upsert, "partitions": partitions}
+        yield {"first": first, "replace": replace, "other columns": columns, "upsert": upsert, "partitions": partitions}
 
 
 def at_each_call(scene: Scene, effect: str, *, times: int | None) -> list[str]:
