@@ -247,7 +247,9 @@ class State:
     digests: Mapping[str, dt.date] = field(default_factory=dict)
     """Business day of each channel's last digest."""
     waits: Mapping[str, dt.datetime] = field(default_factory=dict)
-    """Until when a channel wants no messages."""
+    """Until when a channel wants no messages, and Slack wants no questions of a kind."""
+    looked: str = ""
+    """The incident whose reactions were read last, where they are too many for one tick."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ Of a message the intent is saved before it is sent, and the result after. The ke
 from __future__ import annotations
 
 import datetime as dt
+import time
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +25,7 @@ from lakehouse_platform.incidents.base import (
     MessageRefused,
     Stage,
     State,
+    Told,
 )
 from lakehouse_platform.incidents.memory import Memory
 from lakehouse_platform.incidents.plan import Act, Action
@@ -31,6 +34,10 @@ SKEW = dt.timedelta(minutes=10)
 """By which Slack's clock may be behind."""
 PAUSE = 30.0
 """Seconds that a busy channel is left alone where it does not say how long."""
+LOOKS = 15
+"""Messages of a tick whose reactions are read: of such calls Slack takes some 50 a minute, for all channels together."""
+HISTORY, REACTIONS = "history", "reactions"
+"""Kinds of questions. Each has a scope and a limit of its own: that one is not answered keeps nobody from being told."""
 REFUSALS = (AccessRefused, ChannelBusy, ChannelRefused, ChannelUnavailable, MessageRefused)
 BY_DELETION = "the deletion of its message"
 
@@ -45,14 +52,16 @@ class Delivery:
     failures: list[str] = field(default_factory=list)
     """Why, one line each; of terminal ones somebody has to change something."""
     closed: set[str] = field(default_factory=set)
-    """Channels that are left alone for the rest of the tick."""
+    """Channels, and kinds of questions, that are left alone for the rest of the tick."""
     unreachable: bool = False
     """All of Slack is left alone for the rest of the tick."""
+    until: float = float("inf")
+    """On the monotonic clock; no call begins later."""
 
-    def may_try(self, channel: str, state: State, now: dt.datetime) -> bool:
-        """Whether a channel is to be talked to now."""
-        wait = state.waits.get(channel)
-        return not self.unreachable and channel not in self.closed and (wait is None or wait <= now)
+    def may_try(self, state: State, now: dt.datetime, *places: str) -> bool:
+        """Whether a channel is to be talked to, or a question asked, now."""
+        free = all(place not in self.closed and state.waits.get(place, now) <= now for place in places)
+        return free and not self.unreachable and time.monotonic() < self.until
 
 
 def deliver(memory: Memory, actions: Iterable[Action], channel: Channel, now: dt.datetime, delivery: Delivery | None = None) -> Delivery:
@@ -62,7 +71,8 @@ def deliver(memory: Memory, actions: Iterable[Action], channel: Channel, now: dt
     delivery = delivery or Delivery()
     held: set[str] = set()
     for action in actions:
-        if action.incident not in held and delivery.may_try(action.channel, memory.state, now) and _tried(
+        places = (action.channel, *(_places(HISTORY, action.channel) if action.key in memory.state.intents else ()))
+        if action.incident not in held and delivery.may_try(memory.state, now, *places) and _tried(
                 memory, action, channel, now, delivery):
             delivery.done.append(action)
         else:
@@ -76,7 +86,7 @@ def _tried(memory: Memory, action: Action, channel: Channel, now: dt.datetime, d
         if action.act is Act.UPDATE and action.then is not None:
             channel.update(action.channel, action.then.ts, action.message, action.incident)
             memory.save(_told(memory.state, _intent(action, now), action.then.ts))
-        elif not _recalled(memory, memory.state.intents.get(action.key), channel):
+        elif (intent := memory.state.intents.get(action.key)) is None or not _recalled(memory, intent, channel):
             _send(memory, action, channel, now)
     except MessageGone:
         memory.save(_gone(memory.state, action.incident, action.key))
@@ -107,46 +117,60 @@ def _intent(action: Action, now: dt.datetime) -> Intent:
 def recall(memory: Memory, channel: Channel, now: dt.datetime, delivery: Delivery) -> None:
     """Find out what became of intended messages. Raises StateMoved."""
     for intent in list(memory.state.intents.values()):
-        if delivery.may_try(intent.channel, memory.state, now):
+        if delivery.may_try(memory.state, now, *_places(HISTORY, intent.channel)):
             try:
                 _recalled(memory, intent, channel)
             except MessageGone:
                 memory.save(_gone(memory.state, intent.incident, intent.key))
             except REFUSALS as error:
-                _leave(memory, intent.channel, error, now, delivery)
+                _leave(memory, intent.channel, error, now, delivery, asked=HISTORY)
 
 
-def _recalled(memory: Memory, intent: Intent | None, channel: Channel) -> bool:
+def _recalled(memory: Memory, intent: Intent, channel: Channel) -> bool:
     """Whether an intended message is in Slack; either way it is no intent any longer."""
-    if intent is None:
-        return False
     ts = channel.find(intent.channel, intent.key, since=intent.at - SKEW, thread=intent.thread)
     memory.save(_told(memory.state, intent, ts) if ts is not None else _without(memory.state, intent.key))
     return ts is not None
 
 
 def look(memory: Memory, channel: Channel, now: dt.datetime, delivery: Delivery) -> None:
-    """Read the reactions to the messages of incidents that go on. Raises StateMoved."""
-    for incident in list(memory.state.incidents.values()):
-        told = incident.told
-        if told is None or incident.is_over or not delivery.may_try(told.channel, memory.state, now):
-            continue
-        try:
-            memory.save(stages.reacted(memory.state, incident.id, channel.reactions(told.channel, told.ts)))
-        except MessageGone:
-            memory.save(_gone(memory.state, incident.id, ""))
-        except REFUSALS as error:
-            _leave(memory, told.channel, error, now, delivery)
+    """Read the reactions to the messages of incidents that go on, in turns where they are many. Raises StateMoved."""
+    watched = {i.id: i.told for i in memory.state.incidents.values() if i.told is not None and not i.is_over}
+    ids, asked = sorted(watched), [memory.state.looked]
+    first = bisect_right(ids, memory.state.looked)
+    for incident in [*ids[first:], *ids[:first]]:
+        if len(asked) <= LOOKS and delivery.may_try(memory.state, now, *_places(REACTIONS, watched[incident].channel)):
+            asked.append(incident)
+            _look(memory, incident, watched[incident], channel, now, delivery)
+    memory.save(replace(memory.state, looked=asked[-1] if len(ids) > LOOKS else ""))
 
 
-def _leave(memory: Memory, channel: str, error: LakehouseError, now: dt.datetime, delivery: Delivery) -> None:
-    """Leave a channel alone, or all of Slack, for the rest of the tick; as long as it asks for where it is busy."""
+def _look(memory: Memory, incident: str, told: Told, channel: Channel, now: dt.datetime, delivery: Delivery) -> None:
+    try:
+        memory.save(stages.reacted(memory.state, incident, channel.reactions(told.channel, told.ts)))
+    except MessageGone:
+        memory.save(_gone(memory.state, incident, ""))
+    except REFUSALS as error:
+        _leave(memory, told.channel, error, now, delivery, asked=REACTIONS)
+
+
+def _places(question: str, channel: str) -> tuple[str, str]:
+    """What may refuse a question of a kind about a channel."""
+    return question, f"{question} of {channel}"
+
+
+def _leave(memory: Memory, channel: str, error: LakehouseError, now: dt.datetime, delivery: Delivery, *, asked: str = "") -> None:
+    """Leave what refused alone for the rest of the tick, be it a channel, all of Slack, or what was `asked`; a busy one as long as it says."""
     delivery.failures.append(f"{channel}: {error}")
-    delivery.closed |= set() if isinstance(error, MessageRefused) else {channel}
-    delivery.unreachable |= isinstance(error, AccessRefused | ChannelUnavailable)
+    every, of_channel = _places(asked, channel) if asked else (channel, channel)
+    place = of_channel if isinstance(error, ChannelRefused) else every
+    delivery.closed |= set() if isinstance(error, MessageRefused) else {place}
+    delivery.unreachable |= not asked and isinstance(error, AccessRefused | ChannelUnavailable)
+    if isinstance(error, ChannelUnavailable):
+        delivery.closed |= {HISTORY, REACTIONS}  # each would cost a timeout; whether people can be told is still tried
     if isinstance(error, ChannelBusy):
         until = now + dt.timedelta(seconds=PAUSE if error.retry_after is None else error.retry_after)
-        memory.save(replace(memory.state, waits={**memory.state.waits, channel: until}))
+        memory.save(replace(memory.state, waits={**memory.state.waits, place: until}))
 
 
 def _told(state: State, intent: Intent, ts: str) -> State:

@@ -25,11 +25,12 @@ from lakehouse_platform.slack.base import (
 )  # fmt: skip
 
 API = "https://slack.com/api/"
-ANSWER_SECONDS = 15
+ANSWER_SECONDS = 10
+"""A sensor that asks has 60 for everything."""
 LONGEST_PAUSE = 3
 """Seconds that a call waits for a busy Slack by itself; whoever called waits for longer ones."""
 TRIES = 2
-"""Further ones of a call."""
+"""Further ones of a call that was answered; of one that was not, one."""
 POST = "chat.postMessage"
 """The one method here that does something twice when it is called twice."""
 
@@ -59,7 +60,7 @@ NEXT: Mapping[type[LakehouseError], str] = {
 
 def build_client(token: str, api: str | None = None) -> WebClient:
     """A client; nothing is sent yet. `api` is the address of a stand-in."""
-    retries = [_Patient(TRIES), _Lost(TRIES), _Broken(TRIES)]
+    retries = [_Patient(TRIES), _Lost(1), _Broken(TRIES)]
     client = WebClient(token, base_url=api or API, timeout=ANSWER_SECONDS, retry_handlers=retries)
     # It took a proxy from the environment without asking what is exempt from it; urllib, which it is built on, asks.
     client.proxy = None

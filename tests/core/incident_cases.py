@@ -105,6 +105,8 @@ class Workspace:
     fault: Fault = never
     refused: dict[str, LakehouseError] = field(default_factory=dict)
     """What a channel answers, or a message that has such words in it."""
+    unanswered: dict[str, LakehouseError] = field(default_factory=dict)
+    """What a question answers, `find` or `reactions`."""
     now: dt.datetime = NOON
     posted: dict[str, tuple[str, str, Posted]] = field(default_factory=dict)
     """Channel, key and message by ts."""
@@ -139,6 +141,8 @@ class Workspace:
 
     def _called(self, name: str, effect: Callable[[], Result]) -> Result:
         self.calls.append(name)
+        if name in self.unanswered:
+            raise self.unanswered[name]
         wrong = self.fault(name)
         if wrong == "die":
             raise Died

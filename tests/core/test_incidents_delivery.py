@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import time
 from collections.abc import Callable
 
 import pytest
@@ -20,7 +21,7 @@ from lakehouse_platform.incidents.base import (
     StateMoved,
     StateUnreadable,
 )
-from lakehouse_platform.incidents.deliver import deliver
+from lakehouse_platform.incidents.deliver import LOOKS, deliver
 from lakehouse_platform.incidents.memory import Memory, from_text, to_text
 from lakehouse_platform.incidents.plan import Act, plan
 from lakehouse_platform.incidents.stages import acknowledge, mute
@@ -267,6 +268,51 @@ def test_where_nobody_can_be_told_one_try_is_enough(error: LakehouseError) -> No
     desk, failures = two_incidents(error, "C0FIN")
     assert desk.slack.parents() == []
     assert failures == [f"C0FIN: {error}"]
+
+
+def many(count: int) -> Desk:
+    """As many incidents as that, all told."""
+    return told([failed(n, f"ods/shop/t{n:03}") for n in range(1, count + 1)])
+
+
+def test_of_many_incidents_each_ones_reactions_are_read_in_turn_and_only_so_many_a_tick() -> None:
+    desk, count = many(2 * LOOKS + 3), 2 * LOOKS + 3
+    for ts in list(desk.slack.posted):
+        desk.slack.react(ts, "eyes")
+    found = []
+    for _ in range(3):
+        desk.slack.calls.clear()
+        desk.tick()
+        assert desk.slack.calls.count("reactions") == LOOKS
+        found.append(sum(i.stage is Stage.ACKNOWLEDGED for i in desk.incidents))
+    assert found == [LOOKS, 2 * LOOKS, count]
+
+
+@pytest.mark.parametrize("error", [
+    AccessRefused("missing_scope"), ChannelBusy("later", retry_after=60), ChannelRefused("not_in_channel"), ChannelUnavailable("no answer"),
+], ids=["scope", "busy", "channel", "unavailable"])  # fmt: skip
+@pytest.mark.parametrize("question", ["reactions", "find"])
+def test_a_question_that_is_not_answered_keeps_nobody_from_being_told(question: str, error: LakehouseError) -> None:
+    desk = Desk(slack=Workspace(wrong_at(1, what="lose")))
+    desk.tick(failed(1, ODS), failed(2, ORDER))
+    desk.tick(after=POLICY.settle)
+    assert [i.told is None for i in desk.incidents] == [False, True]
+    desk.slack.unanswered = {question: error}
+    desk.tick(failed(200, "raw/finance/payment"), after=3 * MINUTE)
+    delivery = desk.tick(after=POLICY.settle)
+    assert "🔴 finance.payment (Raw) failed" in desk.slack.parents()
+    assert len(desk.slack.parents()) == 3, "one of them twice"
+    assert str(error) in "".join(delivery.failures)
+
+
+def test_a_tick_that_takes_too_long_ends_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    monkeypatch.setattr(time, "monotonic", lambda: 4.0 * len(desk.slack.calls))
+    desk.tick(*(failed(n, f"ods/shop/t{n:03}") for n in range(1, 25)))
+    desk.now += POLICY.settle
+    ticks = [desk.tick() for _ in range(6)]
+    assert [len(tick.done) for tick in ticks] == [7, 4, 4, 4, 4, 1], "reading reactions takes its part of the time, and no more"
+    assert len(desk.slack.parents()) == 24
 
 
 def test_who_deletes_the_message_hears_nothing_more() -> None:
