@@ -160,7 +160,7 @@ def _places(question: str, channel: str) -> tuple[str, str]:
 
 
 def _leave(memory: Memory, channel: str, error: LakehouseError, now: dt.datetime, delivery: Delivery, *, asked: str = "") -> None:
-    """Leave what refused alone for the rest of the tick, be it a channel, all of Slack, or what was `asked`; a busy one as long as it says."""
+    """Leave what refused alone for this tick, be it a channel, all of Slack, or what was `asked`; a busy one as long as it says."""
     delivery.failures.append(f"{channel}: {error}")
     every, of_channel = _places(asked, channel) if asked else (channel, channel)
     place = of_channel if isinstance(error, ChannelRefused) else every
