@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from lakehouse_platform.publish.destination import PublicationRefused
+
 PART_BYTES = 4 * 2**20
 """Size, compressed, that a part is closed at: some 12 MB of CSV. Domo takes parts of 50 MB; small ones bound the memory."""
 LEVEL = 1
@@ -101,7 +103,7 @@ class _Written:
         return self._buffer.tell()
 
     def write(self, batch: pa.RecordBatch) -> None:
-        columns = [_text(column) for column in batch.columns]
+        columns = [_text(name, column) for name, column in zip(batch.schema.names, batch.columns, strict=True)]
         csv.write_csv(pa.record_batch(columns, names=batch.schema.names), cast("IO[bytes]", self._gzip), _PLAIN)
         self.rows += batch.num_rows
 
@@ -110,8 +112,10 @@ class _Written:
         return self._buffer.getvalue()
 
 
-def _text(column: pa.Array[Any]) -> pa.Array[Any]:
-    """The column as CSV should show it: NULL is nothing, an empty text is \"\"."""
+def _text(name: str, column: pa.Array[Any]) -> pa.Array[Any]:
+    """The column as CSV should show it: NULL is nothing, an empty text is \"\". Raises PublicationRefused."""
+    if pa.types.is_floating(column.type) and not pc.all(pc.is_finite(column), min_count=0).as_py():
+        raise PublicationRefused(f"{name} is NaN or infinite in some rows, for which datasets have no value. Make it NULL in the mart.")
     write = next((found for holds, found in _WRITTEN if holds(column.type)), None)
     return write(column) if write else column
 

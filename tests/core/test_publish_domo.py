@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_platform.contracts.contract import Column
+from lakehouse_platform.contracts.contract import Column, Contract
 from lakehouse_platform.contracts.serving import Update
 from lakehouse_platform.contracts.types import parse_type
 from lakehouse_platform.publish.destination import PublicationIncomplete, PublicationRefused, PublicationTooSoon
@@ -30,6 +30,41 @@ def test_values_arrive_exactly_with_explicit_types(sales: Shop) -> None:
         "id": "LONG", "region": "STRING", "sold_on": "DATE", "amount": "DECIMAL", "seen_at": "DATETIME"}
     assert [tuple(row.values()) for row in sales.domo.reader(NAME)] == [
         (1, "north", dt.date(2026, 11, 2), Decimal("0.10"), SEEN.replace(tzinfo=None)), (2, None, None, None, None)]
+
+
+def odd(**types: str) -> Contract:
+    return replace(CONTRACT, columns=tuple(Column(name, name, parse_type(kind)) for name, kind in {"id": "bigint", **types}.items()))
+
+
+TEXTS = (
+    'quote"s', '""', '"', "comma, ", "line\nfeed", "return\rline", "both\r\n", "\r", "nul\0inside", " blanks ", "\t", "NULL", "null", "\\N", "\\",
+    'ends in \\"', "", None, "NaN", "ünï🏭", "x" * 1_000_000, "=1+1", "\u2028", "\ufeff")
+INSTANTS = ("0001-01-01", "1969-12-31T23:59:59.999999", "9999-12-31T23:59:59.999999")
+
+
+@pytest.mark.parametrize(("kind", "values"), [
+    ("text", TEXTS),
+    ("bigint", (2**63 - 1, -(2**63), 0, None)),
+    ("numeric(38,18)", (Decimal("-0.000000000000000001"), Decimal("99999999999999999999.999999999999999999"), Decimal(0), None)),
+    ("double precision", (0.1, -1.7976931348623157e308, 5e-324, -0.0, 1e16, None)),
+    ("date", (dt.date(1, 1, 1), dt.date(1969, 12, 31), dt.date(9999, 12, 31), None)),
+    ("timestamp", (*map(dt.datetime.fromisoformat, INSTANTS), None)),
+    ("boolean", (True, False, None)),
+])
+def test_hostile_values_arrive_as_they_are(sales: Shop, kind: str, values: tuple[object, ...]) -> None:
+    hostile = odd(value=kind)
+    sales.build(*enumerate(values), contract=hostile)
+    sales.publish(hostile)
+    assert [row["value"] for row in sales.domo.reader(NAME)] == list(values)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_number_that_datasets_cannot_hold_is_refused_and_its_column_named(sales: Shop, value: float) -> None:
+    hostile = odd(value="double precision")
+    sales.build((1, 0.5), (2, value), contract=hostile)
+    with pytest.raises(PublicationRefused, match=r"value is NaN or infinite .* Make it NULL in the mart"):
+        sales.publish(hostile)
+    assert (sales.ids(), sales.domo.open_executions()) == ([], [])
 
 
 def test_second_publication_replaces_all_rows(sales: Shop) -> None:
