@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from lakehouse_platform.warehouse.session import Ask, Session
 
 AGREES = "agrees_with_lake"
-PASSING = re.compile(r"\b1023\b|serializable isolation|concurrent transaction|communication error|BrokenPipe|socket closed", re.I)
-"""dbt tells errors as text."""
+PASSING = re.compile(r"communication error|BrokenPipe|socket closed|could not open relation with OID", re.I)
+"""dbt tells errors as text: what the driver says of a lost connection, and Redshift of a relation that was swapped meanwhile."""
 REPORTING = "reporting_"
 """What the model of a mart's view is called before the mart's own model; its schema is `<domain>_reporting`."""
 
@@ -133,7 +133,9 @@ def _build(dbt: MartProject, marts: Sequence[Mart], *, anew: bool = False) -> Bu
 
 def may_pass(message: str) -> bool:
     """Whether what dbt says of Redshift may be over next time: a lost connection, or transactions that met each other."""
-    return PASSING.search(message) is not None
+    from lakehouse_platform.warehouse.session import PASSING_TEXT
+
+    return (PASSING.search(message) or PASSING_TEXT.search(message)) is not None
 
 
 def _models(marts: Sequence[Mart]) -> list[str]:

@@ -54,7 +54,7 @@ class Faults:
         return self._plan(Effect.DROP, text, verb, skip, times)
 
     def refuse(self, code: str, text: str = "*", *, verb: str = "*", skip: int = 0, times: int = 1) -> int:
-        """Refuse it with an SQLSTATE; `1023` is a violation of the isolation."""
+        """Refuse it with an SQLSTATE; `1023` is a violation of the isolation, `conflict` one of definitions."""
         return self._plan(Effect.REFUSE, text, verb, skip, times, code=code)
 
     def delay(self, seconds: float, text: str = "*", *, verb: str = "*", skip: int = 0, times: int = 1) -> int:

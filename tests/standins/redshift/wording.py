@@ -6,6 +6,9 @@ from tests.standins.faults import Fault
 from tests.standins.redshift.backend import RefusedError
 from tests.standins.redshift.merging import TWICE
 
+CONFLICT = "conflict"
+"""Asks for what Redshift says of definitions that two transactions change."""
+
 
 def as_redshift(refused: RefusedError) -> RefusedError:
     """The same, in Redshift's words."""
@@ -29,4 +32,6 @@ def planned_refusal(fault: Fault) -> RefusedError:
     """The error that a fault wants."""
     if fault.code == "1023":
         return isolation_violation()
+    if fault.code == CONFLICT:
+        return RefusedError("XX000", "could not complete because of conflict with concurrent transaction")
     return RefusedError(fault.code, f"refused on purpose ({fault.code})")
