@@ -92,7 +92,10 @@ class Authorised(AuthBase):
         self._headers = dict(headers or {})
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """The request with the headers."""
+        """The request with the headers. Raises DomoRefused for one that cannot be sent; the HTTP library's own error would repeat it."""
+        for name, value in self._headers.items():
+            if not (value.isascii() and value.isprintable()):
+                raise DomoRefused(f"Domo: {name} has a line end or another character that no header takes. Look at where it comes from.")
         request.headers.update(self._headers)
         return request
 

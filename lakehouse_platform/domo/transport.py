@@ -56,7 +56,7 @@ class Transport(DomoAPITransport):  # type: ignore[misc] # pydomo ships no type 
 
     def _renew_access_token(self) -> None:
         """pydomo's own reads no end from a token that is no JWT, and fetches another one for each call; Domo says the end beside it."""
-        basic = HTTPBasicAuth(self.clientId, self.clientSecret)
+        basic = HTTPBasicAuth(self.clientId.encode(), self.clientSecret.encode())
         asked = self._line.patience.clock().timestamp()
         found = self._line.call("POST", "/oauth/token", Said(data={"grant_type": "client_credentials"}), auth=basic).json()
         if not isinstance(found, Mapping) or not found.get("access_token"):

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 
@@ -105,6 +106,22 @@ def test_wrong_developer_token_is_refused_and_not_told(sales: Shop) -> None:
         stranger.certificate("d1")
     stranger.close()
     assert "hidden-token" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["hidden-token\n", "hidden-tokén"])
+def test_developer_token_that_no_header_takes_is_refused_and_not_told(sales: Shop, token: str) -> None:
+    stranger = Instance(sales.domo.environment["LAKEHOUSE_DOMO_INSTANCE"], token, sales.patience)
+    with pytest.raises(DomoRefused, match="X-DOMO-Developer-Token has a line end") as caught:
+        stranger.certificate("d1")
+    stranger.close()
+    assert "hidden" not in "".join(format_exception(caught.value))
+
+
+def test_secret_of_any_letters_reaches_domo(sales: Shop) -> None:
+    stranger = DomoApi("client", "hidden-€", sales.domo.environment["LAKEHOUSE_DOMO_API"], sales.patience)
+    with pytest.raises(DomoRefused, match="POST /oauth/token: 401"):
+        stranger.dataset("d1")
+    stranger.close()
 
 
 def test_badge_is_given_seen_and_taken_away(instance: Instance, dataset: str) -> None:

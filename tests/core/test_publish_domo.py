@@ -37,8 +37,8 @@ def odd(**types: str) -> Contract:
 
 
 TEXTS = (
-    'quote"s', '""', '"', "comma, ", "line\nfeed", "return\rline", "both\r\n", "\r", "nul\0inside", " blanks ", "\t", "NULL", "null", "\\N", "\\",
-    'ends in \\"', "", None, "NaN", "ünï🏭", "x" * 1_000_000, "=1+1", "\u2028", "\ufeff")
+    'quote"s', '""', '"', "comma, ", "line\nfeed", "return\rline", "both\r\n", "\r", "nul\0inside", " blanks ", "\t", "NULL", "null", "\\N",
+    "\\", 'ends in \\"', "", None, "NaN", "ünï🏭", "x" * 1_000_000, "=1+1", "\u2028", "\ufeff")
 INSTANTS = ("0001-01-01", "1969-12-31T23:59:59.999999", "9999-12-31T23:59:59.999999")
 
 
