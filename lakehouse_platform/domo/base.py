@@ -166,7 +166,7 @@ def _is_passing(response: requests.Response) -> bool:
 def retry_after(response: requests.Response, now: dt.datetime) -> float | None:
     """Seconds that an answer asks to wait; None where it does not."""
     told = response.headers.get("Retry-After", "").strip()
-    if told.isdigit():
+    if told.isdecimal():
         return float(told)
     try:
         return max(0.0, (email.utils.parsedate_to_datetime(told) - now).total_seconds())

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lakehouse_platform.domo.base import DomoRefused, Line, Patience
+from lakehouse_platform.domo.base import DomoRefused, DomoUnknown, Line, Patience
 from lakehouse_platform.errors import LakehouseError
 
 if TYPE_CHECKING:
@@ -211,8 +211,8 @@ class DomoApi:
             self._datasets.update_pdp(dataset, held, _described(policy))
 
     def delete_policy(self, dataset: str, held: str) -> None:
-        """Take a policy away."""
-        with _asking(f"removal of policy {held} of dataset {dataset}"):
+        """Take a policy away; one that is gone stays so."""
+        with suppress(DomoUnknown), _asking(f"removal of policy {held} of dataset {dataset}"):
             self._datasets.delete_pdp(dataset, held)
 
     @cached_property

@@ -55,12 +55,13 @@ class Transport(DomoAPITransport):  # type: ignore[misc] # pydomo ships no type 
             return str(self.access_token)
 
     def _renew_access_token(self) -> None:
-        """pydomo's own reads no end from a token that is no JWT, and fetches another one for each call; Domo says the end beside it."""
+        """pydomo's own reads no end from a token that is no JWT, and fetches another one for each call; Domo says its life beside it."""
         basic = HTTPBasicAuth(self.clientId.encode(), self.clientSecret.encode())
         asked = self._line.patience.clock().timestamp()
         found = self._line.call("POST", "/oauth/token", Said(data={"grant_type": "client_credentials"}), auth=basic).json()
         if not isinstance(found, Mapping) or not found.get("access_token"):
             raise DomoRefused("Domo: POST /oauth/token: the answer holds no token")
         life = float(found.get("expires_in") or 0)
-        ends = float(self._extract_expiration(found["access_token"])) or asked + life
+        # By its life rather than its end: Domo's clock is not ours.
+        ends = asked + life if life else float(self._extract_expiration(found["access_token"]))
         self.access_token, self.token_expiration = found["access_token"], ends - min(EARLY, max(0.0, ends - asked) / 10)

@@ -92,6 +92,13 @@ def test_token_is_renewed_before_it_ends(sales: Shop, api: DomoApi, dataset: str
     assert sales.domo.count("POST", "/oauth/token") == 2
 
 
+def test_token_is_fetched_once_where_clocks_differ(sales: Shop, api: DomoApi) -> None:
+    sales.later(120)
+    dataset = api.create_stream(NAME, "", [("id", "LONG")], method="REPLACE").dataset
+    api.dataset(dataset)
+    assert sales.domo.count("POST", "/oauth/token") == 1
+
+
 def test_wrong_secret_is_refused_and_not_told(sales: Shop) -> None:
     stranger = DomoApi("client", "hidden-secret", sales.domo.environment["LAKEHOUSE_DOMO_API"], replace(sales.patience, tries=2))
     with pytest.raises(DomoRefused, match="POST /oauth/token: 401") as caught:

@@ -75,6 +75,14 @@ def test_lost_answer_to_a_policy_makes_no_second_one(sales: Shop) -> None:
     assert (sales.domo.met(number), len(sales.domo.policies(NAME))) == (1, 1)
 
 
+def test_lost_answer_to_a_removal_is_no_error(sales: Shop) -> None:
+    sales.send(*ROWS, contract=restricted(NORTH, SOUTH))
+    sales.later()
+    number = sales.domo.drop_answer("DELETE", "*/policies/*")
+    sales.send(*ROWS, contract=restricted(SOUTH))
+    assert (sales.domo.met(number), [policy["name"] for policy in sales.domo.policies(NAME)]) == (1, ["South"])
+
+
 def test_group_that_domo_does_not_have_is_named_and_no_row_sent(sales: Shop) -> None:
     with pytest.raises(PublicationRefused, match=r'no group "Sales Nord".*Did you mean "Sales North"'):
         sales.send(*ROWS, contract=restricted(replace(NORTH, groups=("Sales Nord",))))
