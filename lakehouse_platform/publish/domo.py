@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from lakehouse_platform.contracts.serving import Update
@@ -94,7 +94,8 @@ class DomoDestination:
 
     def _created(self, spec: DatasetSpec) -> HeldDataset:
         upserts = spec.update is not Update.REPLACE
-        mark = Mark(spec.mart, spec.key if upserts else (), spec.division if self._instance is not None else None)
+        mark = Mark(
+            spec.mart, spec.key if upserts else (), spec.division if self._instance is not None else None, bool(spec.row_access))
         columns = [(column.name, str(column.type)) for column in spec.columns]
         try:
             stream = self._api.create_stream(
@@ -132,7 +133,11 @@ class DomoDataset:
     @property
     def mark(self) -> str:
         """The line at the end of its description, which somebody may take away."""
-        return str(self._mark)
+        return str(self._wanted)
+
+    @property
+    def _wanted(self) -> Mark:
+        return replace(self._mark, restricted=bool(self._spec.row_access))
 
     @property
     def takes(self) -> Takes:
@@ -166,6 +171,10 @@ class DomoDataset:
         policies = policies_of(self._spec, self._api.users, self._api.groups) if self._spec.row_access else ()
         self._owner  # noqa: B018 - a name that Domo does not know is said before rows are sent
         held = self._api.dataset(self.id)
+        if held.row_access and not (policies or self._mark.restricted):
+            raise PublicationRefused(
+                f'Domo: "{self._spec.name}" ({self.id}) has row policies, and {self._spec.mart} has none in its contract; the platform '
+                "does not open what somebody else restricted. Write them as row_access, or disable them in Domo (PDP).")
         columns = tuple((column.name, str(column.type)) for column in self._spec.columns)
         if held.columns != columns:
             self._former = held.columns
@@ -245,7 +254,7 @@ class DomoDataset:
 
     def settle(self) -> None:
         """Name what it is and whose; policies that nobody wants any more go after the rows, since without them more is seen."""
-        held, owner, described = self._api.dataset(self.id), self._owner, _described(self._spec, self._mark)
+        held, owner, described = self._api.dataset(self.id), self._owner, _described(self._spec, self._wanted)
         changes: dict[str, object] = {}
         if (held.name, held.description) != (self._spec.name, described):
             changes |= {"name": self._spec.name, "description": described}

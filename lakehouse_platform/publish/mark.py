@@ -16,6 +16,8 @@ class Mark:
     """By which its stream puts rows in the place of others; that cannot be changed afterwards."""
     division: str | None = None
     """Column by which it is divided; nor can that."""
+    restricted: bool = False
+    """Whether it is the platform that restricts who sees which rows: what others restrict it does not open."""
 
     @property
     def tag(self) -> str:
@@ -24,13 +26,18 @@ class Mark:
 
     def __str__(self) -> str:
         key = f"; key: {', '.join(self.key)}" if self.key else ""
-        return f"Lakehouse mart {self.mart}{key}{f'; divided by: {self.division}' if self.division else ''}"
+        division = f"; divided by: {self.division}" if self.division else ""
+        return f"Lakehouse mart {self.mart}{key}{division}{_RESTRICTED if self.restricted else ''}"
 
     @classmethod
     def read(cls, description: str) -> Mark | None:
         """The mark at the end of a description."""
         found = _MARK.search(description)
-        return cls(found["mart"], tuple(found["key"].split(", ")) if found["key"] else (), found["division"]) if found else None
+        key = tuple(found["key"].split(", ")) if found and found["key"] else ()
+        return cls(found["mart"], key, found["division"], bool(found["restricted"])) if found else None
 
 
-_MARK = re.compile(r"Lakehouse mart (?P<mart>[\w.]+)(?:; key: (?P<key>\w+(?:, \w+)*))?(?:; divided by: (?P<division>\w+))?\s*\Z")
+_RESTRICTED = "; rows restricted"
+_MARK = re.compile(
+    r"Lakehouse mart (?P<mart>[\w.]+)(?:; key: (?P<key>\w+(?:, \w+)*))?(?:; divided by: (?P<division>\w+))?"
+    rf"(?P<restricted>{_RESTRICTED})?\s*\Z")

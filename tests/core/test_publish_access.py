@@ -62,6 +62,15 @@ def test_policies_that_nobody_wants_any_more_go_after_the_rows(sales: Shop) -> N
     assert (seen(sales, SOUTHERNER), sales.domo.policies(NAME), sales.domo.about(NAME)["pdp"]) == ([1, 2], [], False)
 
 
+def test_rows_that_somebody_else_restricted_are_not_opened(sales: Shop) -> None:
+    sales.send(*ROWS)
+    sales.domo.account.named(NAME).pdp = True
+    sales.later()
+    with pytest.raises(PublicationRefused, match=r"has row policies, and finance\.sales has none .* Write them as row_access"):
+        sales.send(*ROWS, sale(3))
+    assert (sales.domo.about(NAME)["pdp"], sales.ids()) == (True, [1, 2])
+
+
 def test_policies_of_an_unchanged_mart_are_brought_to_its_contract(sales: Shop) -> None:
     sales.build(*ROWS)
     sales.publish(restricted(NORTH))
