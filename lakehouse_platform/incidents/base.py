@@ -154,6 +154,8 @@ class Told:
     """How often it was told that it goes on."""
     repeat_at: dt.datetime | None = None
     """Before then it is not told again that it goes on."""
+    news: dt.datetime | None = None
+    """When the thread was last told what has joined."""
     openings: int = 1
     """How often it was told that it has begun."""
     recoveries: int = 0

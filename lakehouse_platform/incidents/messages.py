@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from lakehouse_platform.incidents import wording
 from lakehouse_platform.incidents.base import Block, Incident, Message, Problem, Severity, Stage
 from lakehouse_platform.incidents.blocks import TEXT, bullets, context, cut, escaped, fitted, header, section
-from lakehouse_platform.incidents.policy import Policy
+from lakehouse_platform.incidents.policy import FLAPS, Policy
 from lakehouse_platform.incidents.wording import days_of, duration, headline, moment, name_of
 
 MOST = 20
@@ -73,7 +73,7 @@ def _others(incident: Incident) -> list[Problem]:
 
 def _members(incident: Incident) -> str:
     going_on = [p for p in _others(incident) if p.closed is None]
-    ended = len({p.asset for p in _others(incident)} - {p.asset for p in going_on})
+    ended = len({p.asset for p in _others(incident)} - {p.asset for p in incident.open_problems})
     lines = sorted(_lines(going_on))
     mended = f"{OVER} In order again: {ended:,}" if ended else ""
     named = bullets(f"*Failed, held or late with it ({len(lines):,}):*", lines, MOST) if lines else ""
@@ -174,11 +174,12 @@ def news(incident: Incident, problems: Sequence[Problem], policy: Policy) -> Mes
     cause = [p for p in problems if p.key == incident.root]
     others = [p for p in problems if p.key != incident.root]
     told = [f"*The cause is known:* {escaped(name_of(p.asset))}. {escaped(wording.what(p, days_of([p])))}" for p in cause]
-    lists = [bullets(f"*Also ({len(others):,}):*", sorted(_lines(others)), MOST)] if others else []
-    plain = f"The cause is known: {headline(incident)}" if cause else f"Also: {_count(len({p.asset for p in others}), 'more asset')}"
+    lines = sorted(_lines(others))
+    lists = [bullets(f"*Also ({len(lines):,}):*", lines, MOST)] if lines else []
+    plain = f"The cause is known: {escaped(headline(incident))}" if cause else f"Also: {wording.listed(lines, 3)}"
     since = min(p.since for p in problems)
     text = "\n".join([*told, *lists])
-    return Message(escaped(plain), (section(text), context(f"Since {escaped(moment(since, policy.zone))}")))
+    return Message(cut(plain, TEXT), (section(text), context(f"Since {escaped(moment(since, policy.zone))}")))
 
 
 def repeat(incident: Incident, now: dt.datetime) -> Message:
@@ -194,6 +195,8 @@ def back(incident: Incident, policy: Policy) -> Message:
     """Into the thread: that it has come back."""
     since = max(p.since for p in incident.open_problems)
     text = f"{BACK} It is back since {moment(since, policy.zone)}: {headline(incident)}."
+    if incident.openings >= FLAPS:
+        text += f" It comes and goes: its end is told once that has lasted {duration(policy.pause(0))}."
     return Message(escaped(text), (section(escaped(text)),))
 
 

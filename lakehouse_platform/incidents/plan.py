@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lakehouse_platform.incidents import messages
-from lakehouse_platform.incidents.base import Incident, Message, Severity, Stage, State, Told
-from lakehouse_platform.incidents.policy import Policy
+from lakehouse_platform.incidents.base import Incident, Message, Problem, Severity, Stage, State, Told
+from lakehouse_platform.incidents.policy import FLAPS, Policy
 
 
 class Act(StrEnum):
@@ -99,22 +99,37 @@ def _threaded(act: Act, incident: Incident, name: str, message: Message, then: T
 
 def _thread(incident: Incident, told: Told, now: dt.datetime, policy: Policy) -> Iterator[Action]:
     """The one message that the thread lacks most."""
-    if incident.stage is Stage.RECOVERED and told.recoveries < incident.openings:
+    if incident.stage is Stage.RECOVERED and told.recoveries < incident.openings and not _may_flap(incident, now, policy):
         yield _threaded(
             Act.RECOVER, incident, f"over/{incident.openings}", messages.recovery(incident),
             replace(told, recoveries=incident.openings, openings=incident.openings, members=_keys(incident), replies=told.replies + 1))
     if incident.is_over or incident.stage is Stage.MUTED:
         return
-    fresh = [p for p in incident.open_problems if p.key not in told.members]
+    fresh = _fresh(incident, told, now, policy)
     quiet = replace(told, replies=told.replies + 1, members=_keys(incident), openings=incident.openings)
     if told.openings < incident.openings:
         again = replace(quiet, repeats=0, repeat_at=now + policy.pause(0))
         yield _threaded(Act.REPLY, incident, f"back/{incident.openings}", messages.back(incident, policy), again)
     elif fresh:
-        yield _threaded(Act.REPLY, incident, f"news/{told.replies}", messages.news(incident, fresh, policy), quiet)
+        known = replace(quiet, news=now)
+        yield _threaded(Act.REPLY, incident, f"news/{told.replies}", messages.news(incident, fresh, policy), known)
     elif incident.stage is Stage.OPEN and told.repeat_at is not None and told.repeat_at <= now:
         later = replace(quiet, repeats=told.repeats + 1, repeat_at=now + policy.pause(told.repeats + 1))
         yield _threaded(Act.REPLY, incident, f"repeat/{told.replies}", messages.repeat(incident, now), later)
+
+
+def _may_flap(incident: Incident, now: dt.datetime, policy: Policy) -> bool:
+    """Whether it has come back so often that its end is no news yet. Where it is not told, nor is that it is back."""
+    return incident.openings >= FLAPS and now - (incident.recovered or now) < policy.pause(0)
+
+
+def _fresh(incident: Incident, told: Told, now: dt.datetime, policy: Policy) -> list[Problem]:
+    """What has joined since. That a cause goes on with further days, as in a backfill, is no news each time."""
+    fresh = [p for p in incident.open_problems if p.key not in told.members]
+    kinds = {(p.asset, p.check) for p in incident.problems if p.key in told.members}
+    is_more_of_it = all((p.asset, p.check) in kinds for p in fresh)
+    waits = is_more_of_it and told.news is not None and now - told.news < policy.pause(0)
+    return [] if waits else fresh
 
 
 def _digests(state: State, now: dt.datetime, policy: Policy) -> Iterator[Action]:

@@ -13,6 +13,8 @@ from lakehouse_platform.settings.serving import Slack
 DEFAULT = "default"
 SETTLE = dt.timedelta(seconds=90)
 """Three ticks of a sensor that looks every 30 seconds."""
+FLAPS = 3
+"""Beginnings of one incident from which on its end is told only once that has lasted as long as the first pause."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
+from dagster._core.execution.plan.objects import ErrorSource
 from dagster._core.storage.tags import WILL_RETRY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
@@ -94,7 +95,8 @@ class Runs:
         events = [event for record in records if (event := record.event_log_entry.dagster_event) is not None]
         planned = [(event.step_key or "", event.asset_key) for event in events if event.event_type is EVENTS.ASSET_MATERIALIZATION_PLANNED]
         made = {(event.asset_key, event.partition) for event in events if event.event_type is EVENTS.ASSET_MATERIALIZATION}
-        failed = frozenset(event.step_key or "" for event in events if event.event_type is EVENTS.STEP_FAILURE)
+        failed = frozenset(
+            event.step_key or "" for event in events if event.event_type is EVENTS.STEP_FAILURE and not _was_interrupted(event))
         return _FailedRun(run, tuple((step, key) for step, key in planned if key is not None), frozenset(made), failed)
 
 
@@ -177,7 +179,7 @@ def _of_freshness(record: dg.EventLogRecord, at: dt.datetime, found: FreshnessSt
 
 def _of_step(record: dg.EventLogRecord, at: dt.datetime, event: dg.DagsterEvent, runs: Runs) -> Iterator[Observation]:
     run, data = runs.failed(record.run_id), event.step_failure_data
-    if run is None:
+    if run is None or _was_interrupted(event):
         return
     said = data.user_failure_data
     named = said.metadata.get("partitions") if said is not None else None
@@ -188,6 +190,11 @@ def _of_step(record: dg.EventLogRecord, at: dt.datetime, event: dg.DagsterEvent,
     step = event.step_key or ""
     for asset, day in run.lacking(days, step=step):
         yield Observation(record.storage_id, Kind.FAILURE, asset, at, day, run=record.run_id, step=step, error=kind, text=text)
+
+
+def _was_interrupted(event: dg.DagsterEvent) -> bool:
+    """Whether the step was ended from outside. Where a person cancelled the run, that is no trouble; else the run fails too."""
+    return event.step_failure_data.error_source is ErrorSource.INTERRUPT
 
 
 def _of_run(record: dg.EventLogRecord, at: dt.datetime, event: dg.DagsterEvent, runs: Runs) -> Iterator[Observation]:

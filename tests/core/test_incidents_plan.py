@@ -125,6 +125,35 @@ def test_what_comes_back_is_told_in_its_thread() -> None:
     assert len(desk.slack.parents()) == 1
 
 
+def test_what_comes_and_goes_is_told_twice_and_then_only_when_its_end_lasts() -> None:
+    desk = told([failed(1, ODS)])
+    for hour in range(6):
+        desk.tick(done(300 + 1200 * hour, ODS), after=10 * MINUTE)
+        desk.tick(failed(900 + 1200 * hour, ODS), after=10 * MINUTE)
+    signs = [reply[0] for reply in desk.slack.replies()]
+    assert (signs[:4], signs.count("✅"), signs.count("🔁")) == (["✅", "🔁", "✅", "🔁"], 2, 2)
+    assert "It comes and goes: its end is told once that has lasted 30 min" in desk.slack.replies()[3]
+    desk.tick(done(7500, ODS), after=10 * MINUTE)
+    assert desk.slack.parents() == ["✅ finance.invoice (ODS) is in order again"]
+    assert replies_in(desk, 120) == [30 - 7], "its end was logged seven minutes before it was read"
+    assert desk.slack.replies()[-1].startswith("✅")
+
+
+def test_a_backfill_that_fails_day_by_day_is_one_message_and_a_reply_now_and_then() -> None:
+    days = [(dt.date(2026, 1, 1) + dt.timedelta(days=n)).isoformat() for n in range(120)]
+    desk = told([failed(1, ODS, days[0])])
+    for n, day in enumerate(days[1:]):
+        desk.tick(failed(60 * n + 120, ODS, day), after=MINUTE)
+    assert len(desk.slack.parents()) == 1
+    assert len(desk.slack.replies()) <= 6
+    assert "and 115 more" in desk.slack.show()
+    desk.tick(*(done(9000 + n, ODS, day) for n, day in enumerate(days[:60])))
+    assert "In order again" not in desk.slack.show(), "the table itself is not"
+    before = len(desk.slack.replies())
+    desk.tick(failed(9500, HDS, days[100]))
+    assert len(desk.slack.replies()) == before + 1, "another table is news at once"
+
+
 def test_another_day_of_the_same_is_told_in_its_thread() -> None:
     desk = told([checked(1, ODS, "rule")])
     desk.tick(checked(300, ODS, "rule", NEXT_DAY))

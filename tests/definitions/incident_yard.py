@@ -6,7 +6,7 @@ import atexit
 import datetime as dt
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -68,6 +68,8 @@ class Yard:
     clock: Clock = field(default_factory=Clock)
     broken: set[str] = field(default_factory=set)
     """Assets that fail, and checks (as `asset:check`) that do not pass."""
+    interrupted: dict[str, bool] = field(default_factory=dict)
+    """Assets whose process is told to end while it makes them, and whether a person cancelled the run."""
 
     def __post_init__(self) -> None:
         self.defs = self.definitions()
@@ -91,6 +93,10 @@ class Yard:
             key=key, deps=[dg.AssetKey.from_user_string(above) for above in _UPSTREAM[name]], partitions_def=PARTITIONS,
             owners=["team:sales"], tags={"domain": "sales"}, check_specs=checks, freshness_policy=dg.FreshnessPolicy.time_window(PROMISE))
         def made() -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+            if name in self.interrupted:
+                if self.interrupted[name]:
+                    self.instance.report_run_canceling(self.instance.get_runs(limit=1)[0])
+                raise dg.DagsterExecutionInterruptedError
             if name in self.broken:
                 raise ValueError("a value of a row: 4711")
             results = [dg.AssetCheckResult(passed=f"{name}:{c.name}" not in self.broken, check_name=c.name, asset_key=key) for c in checks]
@@ -101,13 +107,14 @@ class Yard:
 
         return made
 
-    def run(self, *names: str, day: str = DAY) -> bool:
+    def run(self, *names: str, day: str = DAY, tags: Mapping[str, str] | None = None) -> bool:
         """One run over the assets, or all."""
         job = self.defs.resolve_implicit_global_asset_job_def()
         selected = [dg.AssetKey.from_user_string(name) for name in names or _UPSTREAM]
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         return job.execute_in_process(
-            instance=self.instance, partition_key=day, raise_on_error=False, asset_selection=selected, run_config=quiet).success
+            instance=self.instance, partition_key=day, raise_on_error=False, asset_selection=selected, run_config=quiet,
+            tags=dict(tags or {})).success
 
     def tick(self, sensor: str = "incidents", *, after: dt.timedelta = dt.timedelta()) -> str:
         """Evaluate a sensor, `after` the last time; what it says."""

@@ -239,6 +239,16 @@ def test_a_run_that_will_be_tried_again_is_no_news(yard: Yard) -> None:
     assert yard.parents() == []
 
 
+@pytest.mark.parametrize(("by_hand", "told"), [(True, []), (False, [BROKEN])], ids=["cancelled", "killed"])
+def test_a_run_that_a_person_cancels_is_no_incident_and_one_that_ends_otherwise_is(yard: Yard, *, by_hand: bool, told: list[str]) -> None:
+    yard.interrupted[RAW] = by_hand
+    assert not yard.run(RAW, tags={"dagster/max_retries": "0"})
+    assert yard.instance.get_runs(limit=1)[0].status is (dg.DagsterRunStatus.CANCELED if by_hand else dg.DagsterRunStatus.FAILURE)
+    yard.tick()
+    yard.tick(after=TWO_MINUTES)
+    assert yard.parents() == told
+
+
 def test_a_table_that_was_not_materialized_in_time_is_late_until_it_is(yard: Yard) -> None:
     key = dg.AssetKey.from_user_string(RAW)
     changed = FreshnessStateChange(
