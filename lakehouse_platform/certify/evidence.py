@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import narwhals as nw
 import pyarrow as pa
 
 from lakehouse_platform.contracts.fingerprints import digest
@@ -68,35 +67,56 @@ class Evidence:
         return digest([*said, self.figures])[:32]
 
 
-def record(lake: Lake, seen: Iterable[Evidence]) -> int:
-    """Append the observations that are not in the table yet, in one commit; how many those were.
+@dataclass(slots=True)
+class Ledger:
+    """The table of evidence as a process knows it: its rows are read again only where somebody else has written."""
 
-    Two processes that see the same at once may both write it: readers count it once.
-    """
-    rows = {evidence.id: evidence for evidence in seen}
-    if not rows:
-        return 0
+    _at: tuple[str, int] | None = None
+    """Address and version of the table that is known."""
+    _known: dict[str, Evidence] = field(default_factory=dict)
 
-    def attempt() -> int:
+    def recorded(self, lake: Lake) -> tuple[Evidence, ...]:
+        """Every observation once, in the order of time; none where there is no table."""
+        table = opened(lake.engine, _uri(lake))
+        if table is None:
+            return ()
+        self._read(lake, table)
+        return tuple(self._known[name] for name in sorted(self._known, key=lambda name: (self._known[name].at, name)))
+
+    def record(self, lake: Lake, seen: Iterable[Evidence]) -> int:
+        """Append the observations that are not in the table yet, in one commit; how many those were.
+
+        Two processes that see the same at once may both write it: readers count it once.
+        """
+        rows = {evidence.id: _row(evidence) for evidence in seen}
+        return replanned("evidence for certificates", lambda: self._append(lake, rows)) if rows else 0
+
+    def _append(self, lake: Lake, rows: Mapping[str, dict[str, object]]) -> int:
         table = _table(lake)
-        held = _ids_since(lake, table, min(evidence.at for evidence in rows.values()))
-        new = [_row(evidence) for evidence in rows.values() if evidence.id not in held]
+        self._read(lake, table)
+        new = {name: row for name, row in rows.items() if name not in self._known}
         if new:
-            found = pa.Table.from_pylist(new, schema=lake.engine.schema(COLUMNS))
+            found, version = pa.Table.from_pylist(list(new.values()), schema=lake.engine.schema(COLUMNS)), table.version
             table.append(lake.engine.frame(found), Commit("evidence.append"))
+            self._known |= {name: _evidence(row) for name, row in new.items()}
+            self._at = (_uri(lake), version + 1)  # where another writer came between, the table is further, and is read again
         return len(new)
 
-    return replanned("evidence for certificates", attempt)
+    def _read(self, lake: Lake, table: Table) -> None:
+        at = (_uri(lake), table.version)
+        if at != self._at:
+            rows = lake.engine.collect(table.scan().select(*COLUMNS)).to_pylist()
+            self._at, self._known = at, {row["id"]: _evidence(row) for row in rows}
+
+
+def record(lake: Lake, seen: Iterable[Evidence]) -> int:
+    """Append observations, by a process that knows nothing of the table yet."""
+    return Ledger().record(lake, seen)
 
 
 def recorded(lake: Lake) -> tuple[Evidence, ...]:
     """Every observation once, in the order of time; none where there is no table."""
-    table = opened(lake.engine, _uri(lake))
-    if table is None:
-        return ()
-    rows = lake.engine.collect(table.scan().select(*COLUMNS)).to_pylist()
-    found = {row["id"]: _evidence(row) for row in rows}
-    return tuple(found[name] for name in sorted(found, key=lambda name: (found[name].at, name)))
+    return Ledger().recorded(lake)
 
 
 def changed(seen: Sequence[Evidence], held: Iterable[Evidence]) -> tuple[Evidence, ...]:
@@ -118,11 +138,6 @@ def _uri(lake: Lake) -> str:
 def _table(lake: Lake) -> Table:
     return lake.engine.create(TableSpec(
         _uri(lake), COLUMNS, statistics=("at",), append_only=True, comment="What was seen of tables that certificates depend on"))
-
-
-def _ids_since(lake: Lake, table: Table, moment: dt.datetime) -> set[str]:
-    since = table.scan().filter(nw.col("at") >= moment).select("id")
-    return {str(found) for found in lake.engine.collect(since).column("id").to_pylist()}
 
 
 def _figures(evidence: Evidence) -> str:

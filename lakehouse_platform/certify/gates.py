@@ -225,7 +225,7 @@ def _as_wanted(gate: Gate, seen: Sequence[Evidence], wanted: str, good: str, bad
 
 def _of_assets(gate: Gate, assets: Sequence[Asset], held: Held, good: str) -> GateResult:
     """Whether every blocking check of the assets passed when it last ran, for each business day where that counts."""
-    found = {f"{asset.key}:{name}": _streaks(asset, name, held) for asset in assets for name in sorted(asset.checks)}
+    found = {f"{a.key}:{name}": held.streaks(a.key, name, by_day=a.by_day) for a in assets for name in sorted(a.checks)}
     red = [(name, streak) for name, streaks in found.items() for streak in streaks if not streak.passed]
     if red:
         failed = listed(dict.fromkeys(f"{name}{f' {streak.day}' if streak.day else ''}" for name, streak in red))
@@ -234,13 +234,6 @@ def _of_assets(gate: Gate, assets: Sequence[Asset], held: Held, good: str) -> Ga
     if never:
         return GateResult(gate, Verdict.MISSING, f"never seen: {listed(never)}")
     return GateResult(gate, Verdict.PASSED, good, max((streak.since for streaks in found.values() for streak in streaks), default=None))
-
-
-def _streaks(asset: Asset, name: str, held: Held) -> list[Streak]:
-    days: dict[str, list[tuple[dt.datetime, bool]]] = defaultdict(list)
-    for seen in held.of_check(asset.key, name):
-        days[seen.partition if asset.by_day else ""].append((seen.at, seen.passed))
-    return [Streak.of(results, day) for day, results in sorted(days.items())]
 
 
 def listed(names: Iterable[str]) -> str:

@@ -16,6 +16,8 @@ class Held:
 
     now: dt.datetime
     _by: Mapping[tuple[str, Kind], list[Evidence]] = field(default_factory=dict)
+    _streaks: dict[tuple[str, str, bool], list[Streak]] = field(default_factory=dict)
+    """Certificates that stand on the same tables ask for the same ones."""
 
     @classmethod
     def until(cls, now: dt.datetime, evidence: Iterable[Evidence]) -> Held:
@@ -25,7 +27,7 @@ class Held:
             if seen.at <= now:
                 found[seen.subject, seen.kind].append(seen)
         for rows in found.values():
-            rows.sort(key=lambda seen: (seen.at, not seen.passed, seen.id))
+            rows.sort(key=lambda seen: (seen.at, not seen.passed, seen.run, seen.partition, repr(seen.figures)))
         return cls(now, found)
 
     def of(self, subject: str, kind: Kind) -> Sequence[Evidence]:
@@ -35,6 +37,16 @@ class Held:
     def of_check(self, subject: str, name: str) -> list[Evidence]:
         """Results of a check."""
         return [seen for seen in self.of(subject, Kind.CHECK) if seen.name == name]
+
+    def streaks(self, subject: str, name: str, *, by_day: bool) -> list[Streak]:
+        """How a check stands: for each business day, or as a whole."""
+        key = (subject, name, by_day)
+        if key not in self._streaks:
+            days: dict[str, list[tuple[dt.datetime, bool]]] = defaultdict(list)
+            for seen in self.of_check(subject, name):
+                days[seen.partition if by_day else ""].append((seen.at, seen.passed))
+            self._streaks[key] = [Streak.of(results, day) for day, results in sorted(days.items())]
+        return self._streaks[key]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakehouse_platform.certify import evidence as ledger
 from lakehouse_platform.certify.approvals import Entry, load_approvals
+from lakehouse_platform.certify.badge import Waiting
 from lakehouse_platform.certify.evidence import Evidence, Kind, changed
 from lakehouse_platform.certify.state import Certificate, certificates
 from lakehouse_platform.certify.subject import Asset, Subject
@@ -208,23 +209,36 @@ def _observed(found: Certified, subject: Subject, now: dt.datetime) -> Iterator[
     yield Evidence(subject.mart.key, Kind.COMPLETE, now, through is not None, figures={"complete_through": said})
 
 
-def observe_domo(
-    found: Certified, account: DomoApi, held: Iterable[Evidence], now: dt.datetime
-) -> tuple[tuple[Evidence, ...], dict[str, str]]:
+def observe_domo(found: Certified, held: Iterable[Evidence], now: dt.datetime) -> tuple[tuple[Evidence, ...], dict[str, str]]:
     """What Domo says of the datasets that were published, where it is something new, and why one could not be asked for."""
+    try:
+        account = found.account
+    except LakehouseError as error:
+        return (), {"any dataset": str(error)}
+    if account is None:
+        return (), {}
+    try:
+        seen, failed = _asked(found, account, now)
+    finally:
+        account.close()
+    return changed(seen, held), failed
+
+
+def _asked(found: Certified, account: DomoApi, now: dt.datetime) -> tuple[list[Evidence], dict[str, str]]:
     from lakehouse_platform.certify.served import observe as observe_served
 
     seen: list[Evidence] = []
     failed: dict[str, str] = {}
+    waiting = Waiting()
     for subject in found.subjects:
         dataset = published(found.project, subject.name)
-        if dataset is None or subject.dataset is None:
-            continue
-        try:
-            seen += observe_served(account, dataset, subject.dataset.key, now)
-        except LakehouseError as error:
-            failed[subject.name] = str(error)
-    return changed(seen, held), failed
+        if dataset is not None and subject.dataset is not None:
+            try:
+                with waiting:
+                    seen += observe_served(account, dataset, subject.dataset.key, now)
+            except LakehouseError as error:
+                failed[subject.name] = str(error)
+    return seen, failed
 
 
 def published(project: Project, mart: str) -> str | None:
@@ -272,4 +286,4 @@ def _patience() -> Patience:
     """A look at the certificates has to end before the next one begins, which asks again."""
     from lakehouse_platform.domo.base import Patience
 
-    return Patience(tries=2, connect_seconds=5.0, answer_seconds=30.0)
+    return Patience(tries=2, longest_pause=1.0, connect_seconds=3.0, answer_seconds=6.0)

@@ -10,11 +10,11 @@ import dagster as dg
 from dagster._core.definitions.metadata import RawMetadataValue
 
 from lakehouse_platform.certify import evidence as ledger
-from lakehouse_platform.certify.badge import Mirrored, mirror
+from lakehouse_platform.certify.badge import Mirrored, Waiting, mirror
 from lakehouse_platform.certify.gates import shown
 from lakehouse_platform.certify.state import Certificate, next_step
 from lakehouse_platform.certify.subject import Subject
-from lakehouse_platform.contracts import ContractErrors
+from lakehouse_platform.errors import LakehouseError
 from lakehouse_platform.jobs.certificates import (
     CERTIFIED,
     Certified,
@@ -24,7 +24,7 @@ from lakehouse_platform.jobs.certificates import (
     observe_domo,
     watched,
 )
-from lakehouse_platform.jobs.marts import Mart
+from lakehouse_platform.jobs.marts import Mart, read_marts
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.orchestration.evidence import ENDED, Position, gather
 
@@ -55,12 +55,13 @@ def build_certification_sensor(
     project: Project, *, every: dt.timedelta = dt.timedelta(minutes=1), clock: Clock = _now
 ) -> dg.SensorDefinition:
     """Judges every certificate on each tick. Contracts and approvals are read anew, so that a change counts before a reload."""
+    known = ledger.Ledger()
 
     @dg.sensor(
         name=NAME, minimum_interval_seconds=int(every.total_seconds()), default_status=dg.DefaultSensorStatus.RUNNING,
         description="Keeps the evidence for certificates, judges them, mirrors them to badges, and tells of those that were lost.")
     def certification(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        done = look(project, context.instance, Position.from_cursor(context.cursor), clock())
+        done = look(project, context.instance, Position.from_cursor(context.cursor), clock(), known)
         for text in done.trouble:
             context.log.warning(text)
         context.update_cursor(done.position.cursor)
@@ -71,21 +72,21 @@ def build_certification_sensor(
     return certification
 
 
-def look(project: Project, instance: dg.DagsterInstance, position: Position, now: dt.datetime) -> Ticked:
-    """Gather evidence, judge, mirror, tell. Whatever is interrupted is done again by the next look, and nothing twice."""
+def look(project: Project, instance: dg.DagsterInstance, position: Position, now: dt.datetime, known: ledger.Ledger) -> Ticked:
+    """Gather evidence, judge, tell, mirror. Whatever is interrupted is done again by the next look, and nothing twice."""
     found, trouble = _reread(project)
-    held = found.evidence()
+    held = known.recorded(found.project.lake)
     if not found.subjects and not held:
         return Ticked({}, position)
     seen, position = gather(instance, watched(found.subjects), position)
     new, unasked = _observations(found, held, now)
-    recorded = ledger.record(found.project.lake, [*seen, *new])
+    recorded = known.record(found.project.lake, [*seen, *new])
     evidence = [*held, *seen, *new]
     moment = max([now, *(evidence.at for evidence in seen)])  # another machine's clock may be ahead
     approvals, unread = found.readable_approvals()
     certificates = found.judged(moment, evidence, approvals)
-    mirrored = _mirror(found, certificates, evidence)
     told = _tell(instance, found.subjects, certificates)
+    mirrored = _mirror(found, badges_wanted(found, certificates, evidence))
     problems = (*trouble, *unread, *unasked, *(f"badge of {name}: {why}" for name, why in mirrored.failed.items()))
     return Ticked(certificates, position, mirrored, told, recorded, problems)
 
@@ -94,24 +95,24 @@ def _reread(project: Project) -> tuple[Certified, tuple[str, ...]]:
     """The project as its files are now; as they were when the definitions were loaded, where they are wrong now."""
     try:
         return Certified.of(Project(project.folder, project.environment_name, project.engine)), ()
-    except ContractErrors as error:
-        return Certified.of(project), (f"contracts are judged as they were loaded: {error}",)
+    except LakehouseError as error:
+        return Certified(project, read_marts(project)), (f"contracts and marts are judged as they were loaded: {error}",)
 
 
 def _observations(found: Certified, held: Sequence[ledger.Evidence], now: dt.datetime) -> tuple[list[ledger.Evidence], list[str]]:
-    account = found.account
-    served, failed = observe_domo(found, account, held, now) if account is not None else ((), {})
-    if account is not None:
-        account.close()
-    return [*observe(found, held, now), *served], [f"Domo was not asked for the dataset of {name}: {why}" for name, why in failed.items()]
+    served, failed = observe_domo(found, held, now)
+    return [*observe(found, held, now), *served], [f"Domo was not asked for {name}: {why}" for name, why in failed.items()]
 
 
-def _mirror(found: Certified, certificates: Mapping[str, Certificate], evidence: Sequence[ledger.Evidence]) -> Mirrored:
-    badges = instance_of(found.project)
+def _mirror(found: Certified, wanted: Mapping[str, bool]) -> Mirrored:
+    try:
+        badges = instance_of(found.project)
+    except LakehouseError as error:
+        return Mirrored(failed={"every dataset": str(error)})
     if badges is None:
         return Mirrored()
     try:
-        return mirror(badges, badges_wanted(found, certificates, evidence))
+        return mirror(badges, wanted, Waiting())
     finally:
         badges.close()
 

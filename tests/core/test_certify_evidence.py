@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from lakehouse_platform.certify.badge import Change, mirror, plan_badge
-from lakehouse_platform.certify.evidence import Evidence, Kind, changed, record, recorded
+from lakehouse_platform import faults
+from lakehouse_platform.certify.badge import Change, Waiting, mirror, plan_badge
+from lakehouse_platform.certify.evidence import Evidence, Kind, Ledger, changed, record, recorded
 from lakehouse_platform.certify.served import OFF, UNREADABLE, observe
 from lakehouse_platform.certify.subject import access_digest
 from lakehouse_platform.contracts.serving import RowPolicy
@@ -45,6 +47,45 @@ def test_observations_of_the_same_at_another_time_or_result_are_others(lake: Lak
     others = [replace(CHECK, at=NINE + dt.timedelta(hours=1)), replace(CHECK, passed=False), replace(CHECK, run="run-2"),
               replace(CHECK, partition="2026-11-20"), replace(CHECK, figures={"failed": 1}), replace(CHECK, name="rows")]
     assert record(lake, [CHECK, *others]) == len(recorded(lake)) == 7
+
+
+@pytest.mark.parametrize("steps", ["aA", "abAB", "aBbA", "AaBb", "abcABC", "cAbBaC", "aAxA", "aAxaA"])
+def test_what_a_process_knows_of_the_table_is_what_the_table_holds(tmp_path: Path, steps: str) -> None:
+    """Letters are processes that write; as capitals, they read. `x`: the table is lost."""
+    lake, processes = Lake(str(tmp_path), PolarsEngine()), {name: Ledger() for name in "abc"}
+    for number, step in enumerate(steps):
+        if step == "x":
+            shutil.rmtree(tmp_path / "_internal")
+        elif step.islower():
+            seen = [replace(CHECK, run=f"run-{number}"), replace(CHECK, figures={"rows": [1], "n": 0.5})]
+            processes[step].record(lake, seen)
+        else:
+            assert processes[step.lower()].recorded(lake) == recorded(lake)
+
+
+def test_another_writer_that_comes_between_is_read(lake: Lake) -> None:
+    ledger = Ledger()
+    ledger.record(lake, [CHECK])
+    others = iter([THROUGH])
+
+    def between(point: str) -> None:
+        if point == "evidence.append.before":
+            record(lake, list(others))
+
+    faults.install(between)
+    try:
+        ledger.record(lake, [replace(CHECK, run="run-2")])
+    finally:
+        faults.install(None)
+    assert len(ledger.recorded(lake)) == len(recorded(lake)) == 3
+
+
+def test_what_is_known_is_not_read_again(lake: Lake) -> None:
+    ledger = Ledger()
+    ledger.record(lake, [CHECK])
+    for file in (Path(lake.root) / "_internal" / "certification" / "evidence").glob("*.parquet"):
+        file.unlink()
+    assert ledger.recorded(lake) == (CHECK,)
 
 
 def test_only_what_says_something_new_is_written() -> None:
@@ -84,13 +125,22 @@ class Shelf:
         del self.held[dataset]
 
 
+def test_once_too_much_time_is_lost_to_calls_that_fail_the_others_wait_for_the_next_look() -> None:
+    ticks = iter(range(0, 1000, 8))
+    shelf = Shelf({"lost": "ACTIVE"})
+    done = mirror(shelf, {"broken 1": False, "broken 2": False, "lost": False}, Waiting(15.0, lambda: next(ticks)))
+    assert done.failed["lost"] == "it was not asked: Domo has not answered for others in time."
+    slow = {"broken 1": False, "lost": False, "new 1": True, "new 2": True}
+    assert mirror(shelf, slow, Waiting(15.0, lambda: next(ticks))).failed.keys() == {"broken 1"}
+
+
 def test_badges_that_go_go_first_and_one_that_fails_keeps_no_other() -> None:
     shelf = Shelf({"lost": "ACTIVE", "kept": "ACTIVE"})
     wanted = {"broken": False, "new": True, "kept": True, "lost": False}
-    done = mirror(shelf, wanted)
+    done = mirror(shelf, wanted, Waiting())
     assert shelf.calls == ["-lost", "+new"]
     assert done.failed == {"broken": "broken does not answer"}
-    assert mirror(shelf, wanted).changes == ()
+    assert mirror(shelf, wanted, Waiting()).changes == ()
 
 
 @dataclass

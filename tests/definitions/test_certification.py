@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
@@ -82,12 +83,16 @@ class Tower:
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(tz=dt.UTC))
     cursor: str | None = None
 
+    @cached_property
+    def sensor(self) -> dg.SensorDefinition:
+        """As one code server has it from its start."""
+        return build_certification_sensor(self.shop.project, clock=lambda: self.now)
+
     def tick(self) -> None:
         """The sensor's tick."""
         self.now = max(self.now, dt.datetime.now(tz=dt.UTC))
-        sensor = build_certification_sensor(self.shop.project, clock=lambda: self.now)
         context = dg.build_sensor_context(instance=self.shop.instance, cursor=self.cursor)
-        sensor(context)
+        self.sensor(context)
         self.cursor = context.cursor
 
     @property
@@ -189,7 +194,8 @@ SUM = "domo/operations/fulfilment_in_all"
 def test_nothing_happens_until_something_does(tower: Tower) -> None:
     changes, kept = tower.domo.count("*", "*/CERTIFIED/state/*"), len(recorded(tower.shop.project.lake))
     tower.tick()
-    tower.cursor = None  # a sensor that begins anew reads all that there is once more
+    tower.cursor = None  # a sensor that begins anew, in another code server, reads all that there is once more
+    del tower.sensor
     tower.tick()
     assert tower.badges == GREEN
     assert tower.domo.count("*", "*/CERTIFIED/state/*") == changes
@@ -313,6 +319,21 @@ def test_while_domo_is_down_the_loss_is_told_and_the_badge_goes_as_soon_as_it_is
     tower.tick()
     assert tower.badges == CHAIN
     assert tower.said() == [(True, ""), (False, "revocation")]
+
+
+@pytest.mark.parametrize("broken", ["contract", "model", "client"])
+def test_whatever_is_wrong_meanwhile_a_revocation_counts(tower: Tower, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tower.shop.project.folder
+    if broken == "contract":
+        (folder / "assets/contracts/operations/shipment.yaml").write_text("kind: [\n")
+    elif broken == "model":
+        (folder / "assets/marts/models/operations/total.yml").write_text("models: [{name: kpi_fulfilment_total, columns: [1]\n")
+    else:
+        monkeypatch.delenv("LAKEHOUSE_DOMO_CLIENT")
+    append_entry(tower.shop.project.contract(DAYS), Entry(Act.REVOKED, "eve@shop.test", tower.now, why="the board wants it"))
+    tower.tick()
+    assert tower.said() == [(True, ""), (False, "revocation")]
+    assert tower.badges == CHAIN
 
 
 def test_approvals_that_cannot_be_read_approve_nothing(tower: Tower) -> None:
