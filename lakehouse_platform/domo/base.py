@@ -177,6 +177,8 @@ def retry_after(response: requests.Response, now: dt.datetime) -> float | None:
 def _checked(what: str, response: requests.Response, *, repeatable: bool) -> requests.Response:
     status = response.status_code
     if 200 <= status < 300:
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            raise DomoRefused(f"{what}: the answer is a web page. Look whether a proxy or a sign-in page is between here and Domo.")
         return response
     text = f"{what}: {status} {response.reason}: {reason_of(response)}"
     if status == 404:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote
 
 import requests
@@ -112,7 +112,7 @@ class Instance:
 
     def metadata(self, dataset: str) -> DatasetMetadata:
         """What the instance says of a dataset."""
-        found = self._object("GET", f"/api/data/v3/datasources/{_part(dataset)}", Said({"part": "core,permission"}))
+        found = self._object("GET", f"/api/data/v3/datasources/{_part(dataset)}", Said({"part": "core,permission"}), has="id")
         owner = found.get("owner") or {}
         return DatasetMetadata(
             str(found["id"]), str(found.get("name") or ""), str(found.get("description") or ""), _tags(found.get("tags")),
@@ -125,7 +125,7 @@ class Instance:
     def begin_upload(self, dataset: str, partition: str) -> str:
         """Open an upload of a partition; its id. One that is never committed is nobody's."""
         said = Said({"restateDataTag": partition}, {"action": None, "appendId": None})
-        return str(self._object("POST", _uploads(dataset), said)["uploadId"])
+        return str(self._object("POST", _uploads(dataset), said, has="uploadId")["uploadId"])
 
     def upload_part(self, dataset: str, upload: str, number: int, content: bytes) -> None:
         """Send a part of an upload: CSV without a header, compressed by gzip. Numbers begin at 1; one sent again replaces itself."""
@@ -141,7 +141,7 @@ class Instance:
 
     def index(self, dataset: str) -> str:
         """Begin to show readers all partitions as they were committed and dropped, at once; the index's id."""
-        return str(self._object("POST", _indexes(dataset), Said(json={"dataIds": []}))["indexId"])
+        return str(self._object("POST", _indexes(dataset), Said(json={"dataIds": []}), has="indexId")["indexId"])
 
     def index_progress(self, dataset: str, index: str) -> Progress:
         """How far an index is."""
@@ -154,7 +154,7 @@ class Instance:
         found: list[Partition] = []
         while True:
             said = {"paginationFields": [], "limit": PAGE, "offset": len(found)}
-            page = self._list("POST", f"/api/query/v1/datasources/{_part(dataset)}/partition/list", Said(json=said))
+            page = self._list("POST", f"/api/query/v1/datasources/{_part(dataset)}/partition/list", Said(json=said), has="partitionId")
             found += [_partition(entry) for entry in page]
             if len(page) < PAGE:
                 return tuple(found)
@@ -170,11 +170,11 @@ class Instance:
 
     def run_dataflow(self, dataflow: str) -> DataflowExecution:
         """Start a dataflow. Raises DomoAnswerLost where it is not known whether it runs."""
-        return _execution(self._object("POST", f"{_dataflow(dataflow)}/executions", Said(json={}), repeatable=False))
+        return _execution(self._object("POST", f"{_dataflow(dataflow)}/executions", Said(json={}), repeatable=False, has="id"))
 
     def dataflow_execution(self, dataflow: str, execution: str) -> DataflowExecution:
         """How far an execution is."""
-        return _execution(self._object("GET", f"{_dataflow(dataflow)}/executions/{_part(execution)}"))
+        return _execution(self._object("GET", f"{_dataflow(dataflow)}/executions/{_part(execution)}", has="id"))
 
     def lineage(self, dataset: str, *, depth: int = 4) -> tuple[Entity, ...]:
         """The datasets and dataflows that are made of a dataset, as many steps away as `depth`."""
@@ -185,18 +185,18 @@ class Instance:
 
     def cards(self, dataset: str) -> tuple[Card, ...]:
         """The cards that a dataset feeds, drilled views included."""
-        found = self._list("GET", f"/api/content/v1/datasources/{_part(dataset)}/cards", Said({"drill": "true"}))
+        found = self._list("GET", f"/api/content/v1/datasources/{_part(dataset)}/cards", Said({"drill": "true"}), has="id")
         return tuple(Card(str(card["id"]), str(card.get("title") or "")) for card in found)
 
-    def _object(self, method: str, path: str, said: Said = NOTHING, *, repeatable: bool = True) -> dict[str, Any]:
+    def _object(self, method: str, path: str, said: Said = NOTHING, *, repeatable: bool = True, has: str = "") -> dict[str, Any]:
         found = _content(self._call(method, path, said, repeatable=repeatable))
-        if not isinstance(found, dict):
+        if not _holds(found, has):
             raise DomoRefused(f"Domo: {method} {path}: the answer is not the JSON object that was expected")
         return found
 
-    def _list(self, method: str, path: str, said: Said = NOTHING) -> list[dict[str, Any]]:
+    def _list(self, method: str, path: str, said: Said = NOTHING, *, has: str = "") -> list[dict[str, Any]]:
         found = _content(self._call(method, path, said))
-        if not isinstance(found, list):
+        if not isinstance(found, list) or not all(_holds(entry, has) for entry in found):
             raise DomoRefused(f"Domo: {method} {path}: the answer is not the JSON list that was expected")
         return found
 
@@ -209,6 +209,10 @@ def _content(response: requests.Response) -> object:
         return response.json()
     except ValueError:
         return None
+
+
+def _holds(found: object, name: str) -> TypeGuard[dict[str, Any]]:
+    return isinstance(found, dict) and (not name or name in found)
 
 
 def _part(text: str) -> str:

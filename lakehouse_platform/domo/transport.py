@@ -39,6 +39,10 @@ class Transport(DomoAPITransport):  # type: ignore[misc] # pydomo ships no type 
         except DomoUnauthorised:
             return self._ask(method, url, said, self._renewed(token))
 
+    def dump_response(self, response: requests.Response) -> str:
+        """For pydomo's log: its own way writes the request's headers there, and with them the token."""
+        return f"{response.status_code} {response.reason}"
+
     def _ask(self, method: str, url: str, said: Said, token: str) -> requests.Response:
         # A commit that is made twice is refused the second time, so who commits has to look what became of the first.
         repeatable = method != "POST" and not url.endswith("/commit")

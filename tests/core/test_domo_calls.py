@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from traceback import format_exception
 
 import pytest
@@ -129,6 +131,68 @@ def test_secret_of_any_letters_reaches_domo(sales: Shop) -> None:
     with pytest.raises(DomoRefused, match="POST /oauth/token: 401"):
         stranger.dataset("d1")
     stranger.close()
+
+
+def test_token_is_not_in_the_log(sales: Shop, api: DomoApi, dataset: str, caplog: pytest.LogCaptureFixture) -> None:
+    sales.domo.refuse("PUT", "/v1/datasets/*", status=202)
+    with caplog.at_level("DEBUG", logger="pydomo"), pytest.raises(DomoRefused, match="not one that pydomo knows"):
+        api.update_dataset(dataset, {"description": "new"})
+    assert "202" in caplog.text
+    assert not [token for token in sales.domo.account.tokens if token in caplog.text]
+
+
+@pytest.fixture
+def stranger() -> Iterator[tuple[str, list[bytes]]]:
+    """Something that answers every call with 200 and the last of some contents; its address."""
+    said = [b"<html>Sign in</html>"]
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8" if said[-1].startswith(b"<") else "application/json")
+            self.send_header("Content-Length", str(len(said[-1])))
+            self.end_headers()
+            self.wfile.write(said[-1])
+
+        do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - so http.server calls them
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as served:
+        Thread(target=served.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{served.server_port}", said
+        served.shutdown()
+
+
+CALLS: dict[str, Callable[[Instance], object]] = {
+    "metadata": lambda found: found.metadata("d"), "begin": lambda found: found.begin_upload("d", "p"),
+    "index": lambda found: found.index("d"), "partitions": lambda found: found.partitions("d"),
+    "flow": lambda found: found.run_dataflow("1"), "followed": lambda found: found.dataflow_execution("1", "1"),
+    "cards": lambda found: found.cards("d"),
+}
+
+
+@pytest.mark.parametrize("call", ["upload", "commit", "drop", *CALLS])
+def test_web_page_is_not_taken_for_domos_answer(stranger: tuple[str, list[bytes]], call: str) -> None:
+    silent: dict[str, Callable[[Instance], object]] = {
+        "upload": lambda found: found.upload_part("d", "1", 1, b""), "commit": lambda found: found.commit_upload("d", "1", "p"),
+        "drop": lambda found: found.drop_partition("d", "p")}
+    instance = Instance(stranger[0], "token")
+    with pytest.raises(DomoRefused, match="the answer is a web page"):
+        (silent | CALLS)[call](instance)
+    instance.close()
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[{}]", b"null", b"7", b"[null]"])
+@pytest.mark.parametrize("call", CALLS)
+def test_answer_that_is_not_what_was_expected_is_refused(stranger: tuple[str, list[bytes]], call: str, content: bytes) -> None:
+    stranger[1].append(content)
+    instance = Instance(stranger[0], "token")
+    with pytest.raises(DomoRefused, match="the answer is not the JSON"):
+        CALLS[call](instance)
+    instance.close()
 
 
 def test_badge_is_given_seen_and_taken_away(instance: Instance, dataset: str) -> None:
