@@ -11,6 +11,7 @@ from lakehouse_platform import faults
 from lakehouse_platform.contracts.serving import Update
 from lakehouse_platform.engines.polars import PolarsEngine
 from lakehouse_platform.publish import publications
+from lakehouse_platform.publish.domo import Pace
 from lakehouse_platform.publish.publications import Entry, Event, history, recorded
 from lakehouse_platform.zones.lake import Lake
 from tests.core.domo_cases import Shop, sale, serving, shop
@@ -94,6 +95,17 @@ def test_entry_recorded_twice_stands_once(tmp_path: Path) -> None:
     publications.record(lake, BEGUN)
     publications.record(lake, BEGUN)
     assert recorded(lake, "finance.sales") == (BEGUN,)
+
+
+def test_dataflow_that_takes_too_long_has_not_succeeded_and_the_rows_are_published(sales: Shop) -> None:
+    sales.build(sale(1))
+    sales.publish()
+    sales.domo.add_dataflow("42", "Sales by week")
+    sales.domo.take(9999)
+    sales.pace = Pace(dataflow=dt.timedelta(minutes=1))
+    done = sales.publish(serving(dataflow="42"))
+    assert done.flow is not None
+    assert (done.flow.state, done.flow.succeeded, sales.ids()) == ("RUNNING", False, [1])
 
 
 def test_dataflow_runs_on_new_rows_once_and_again_where_it_failed(sales: Shop) -> None:
