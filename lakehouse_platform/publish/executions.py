@@ -69,9 +69,8 @@ class DomoExecution:
             self._api.abort(self._stream, self.id)
 
     def undone(self) -> bool:
-        """Whether its rows have not come, and will not."""
-        found = self._api.execution(self._stream, self.id)
-        return not (found.open or found.committed)
+        """Whether its rows have not come and will not, nor those of another that began after it."""
+        return not any(e.open or (e.committed and int(e.id) >= int(self.id)) for e in self._api.executions(self._stream))
 
 
 @dataclass(slots=True)

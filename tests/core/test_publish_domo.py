@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -11,6 +12,7 @@ import pytest
 from lakehouse_platform.contracts.contract import Column, Contract
 from lakehouse_platform.contracts.serving import Update
 from lakehouse_platform.contracts.types import parse_type
+from lakehouse_platform.publish.dataset import dataset_spec
 from lakehouse_platform.publish.destination import PublicationIncomplete, PublicationRefused, PublicationTooSoon
 from tests.core.domo_cases import CONTRACT, NAME, SEEN, Shop, sale, serving, shop
 
@@ -352,6 +354,23 @@ def test_columns_go_back_where_no_rows_came_under_the_new_ones(sales: Shop) -> N
     with pytest.raises(PublicationIncomplete):
         sales.send((2, "red"), contract=replace(CONTRACT, columns=CONTRACT.columns[:2]))
     assert list(sales.domo.about(NAME)["schema"]) == list(sales.domo.reader(NAME)[0])
+
+
+def test_columns_stay_new_where_another_publication_sends_rows_under_them(sales: Shop) -> None:
+    narrow = replace(CONTRACT, columns=CONTRACT.columns[:2])
+    sales.send(sale(1))
+    sales.later()
+    with sales.destination() as destination, sales.destination() as other:
+        mine = destination.adopt(dataset_spec(narrow))
+        mine.prepare()
+        mine.begin()
+        theirs = other.adopt(dataset_spec(narrow)).begin()
+        mine.restore()
+        assert list(sales.domo.about(NAME)["schema"]) == ["id", "region"]
+        theirs.upload(1, gzip.compress(b"2,red\n"))
+        theirs.commit()
+        mine.restore()
+    assert list(sales.domo.about(NAME)["schema"]) == list(sales.domo.reader(NAME)[0]) == ["id", "region"]
 
 
 def test_columns_stay_new_where_the_commit_goes_on(sales: Shop) -> None:
