@@ -83,12 +83,12 @@ def run_load(project: Project, contract: Contract, zone: str, run: str, marts: S
         plan = _bring(project.warehouse, table, files, snapshot, run)
         granted = project.warehouse.grant(table)
         held = project.warehouse.loaded(wanted.place) or NEVER
-        checks = _checks(project.warehouse, wanted, files, snapshot, held, plan.reason)
+        checks = _checks(project.warehouse, wanted, files, snapshot, held)
     figures = {**_figures(table, plan, snapshot, held), "seconds": round(time.monotonic() - begun, 3)}
     figures |= {"table_changed": "; ".join(changed)} if changed else {}
     figures |= {"grants_changed": len(granted)} if granted else {}
-    broken = [check.name for check in checks if not check.passed]
-    halted = f"{wanted.place} is not what the lake holds at version {snapshot.version}: {', '.join(broken)}" if broken else None
+    broken = [check.name for check in checks if check.halting and not check.passed]
+    halted = f"{wanted.place} is not what the lake holds at version {held.version}: {', '.join(broken)}" if broken else None
     return Outcome(checks, held.rows, held.rows, figures, _complete_through(project, wanted, marts), halted)
 
 
@@ -146,12 +146,13 @@ def _load(table: WarehouseTable, plan: LoadPlan, files: DeltaFiles, snapshot: Sn
     return Load(table, plan, snapshot, held, added, removed, files.rows(snapshot), run)
 
 
-def _checks(
-    warehouse: Warehouse, wanted: TableLoad, files: DeltaFiles, snapshot: Snapshot, held: Loaded, reason: str
-) -> tuple[CheckOutcome, ...]:
-    if (held.lake_id, held.version) != (snapshot.lake_id, snapshot.version):
-        why = f"Not compared: {reason}."
-        return tuple(CheckOutcome(spec.name, passed=True, halting=True, description=why) for spec in load_checks())
+def _checks(warehouse: Warehouse, wanted: TableLoad, files: DeltaFiles, snapshot: Snapshot, held: Loaded) -> tuple[CheckOutcome, ...]:
+    """Held against the version that is loaded: the newest one, unless another run has loaded a newer one meanwhile."""
+    if held.lake_id == snapshot.lake_id and held.version != snapshot.version:
+        snapshot = files.snapshot(held.version)
+    if held.lake_id != snapshot.lake_id:
+        why = "Not compared: the lake's table was made anew, and another run has loaded it."
+        return tuple(CheckOutcome(spec.name, passed=False, description=why) for spec in load_checks())
     rows, counted = files.rows(snapshot), warehouse.count(wanted.place)
     count = CheckOutcome(ROWS_MATCH, rows == counted, halting=True, figures={"lake_rows": rows, "warehouse_rows": counted})
     return count, _sums(warehouse, wanted, files, snapshot)

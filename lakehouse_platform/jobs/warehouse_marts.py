@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 AGREES = "agrees_with_lake"
 PASSING = re.compile(r"communication error|BrokenPipe|socket closed|could not open relation with OID", re.I)
 """dbt tells errors as text: what the driver says of a lost connection, and Redshift of a relation that was swapped meanwhile."""
+HELD_BACK = "held back by its tests"
+"""What the project's macro `audit` says of a mart that it did not let be committed."""
 REPORTING = "reporting_"
 """What the model of a mart's view is called before the mart's own model; its schema is `<domain>_reporting`."""
 
@@ -47,8 +49,9 @@ def warehouse_mart_checks(mart: Mart) -> tuple[CheckSpec, ...]:
 def run_warehouse_marts(project: Project, marts: Sequence[Mart], wanted: Collection[str]) -> dict[str, Outcome]:
     """Build and test the wanted marts (`domain.table`) in Redshift, and hold each against the lake's.
 
-    A mart that does not agree is built from nothing, once. Raises SettingsError where the environment's warehouse is none that dbt
-    builds in, TransientError where it does not answer.
+    Tests are asked before a mart's commit: one that fails leaves the old rows. A mart that is held back or does not agree is built
+    from nothing, once. Raises SettingsError where the environment's warehouse is none that dbt builds in, TransientError where it
+    does not answer.
     """
     asked = [mart for mart in marts if mart.contract.name in wanted]
     session = _session(project)
@@ -61,11 +64,18 @@ def run_warehouse_marts(project: Project, marts: Sequence[Mart], wanted: Collect
 
     build = _build(dbt, asked)
     held = built(asked, build)
-    differing = [mart for mart in asked if mart.contract.name in held and not held[mart.contract.name].passed]
-    if differing:
-        build = _joined(build, _build(dbt, differing, anew=True))
-        held = built(asked, build)
-    return {m.contract.name: _outcome(project, marts, m, build, held.get(m.contract.name), anew=m in differing) for m in asked}
+    again = _to_build_anew(asked, build, held)
+    if again:
+        build = _joined(build, _build(dbt, again, anew=True))
+        held |= built(again, build)
+    return {m.contract.name: _outcome(project, marts, m, build, held.get(m.contract.name), anew=m in again) for m in asked}
+
+
+def _to_build_anew(asked: Sequence[Mart], build: Build, held: Mapping[str, CheckOutcome]) -> list[Mart]:
+    """Marts that differ from the lake's; where tests held one back, those too that were not built for it."""
+    missing = any(HELD_BACK in outcome.message for outcome in build.failed)
+    differing = {name for name, check in held.items() if check.halting and not check.passed}
+    return [m for m in asked if m.contract.name in differing or (missing and m.contract.name not in held)]
 
 
 def warehouse_mart_project(project: Project, marts: Sequence[Mart], ask: Ask) -> MartProject:
@@ -176,15 +186,12 @@ def loaded_tables(marts: Sequence[Mart], mart: Mart) -> list[tuple[str, Contract
 
 
 def _held_against_lake(project: Project, session: Session, mart: Mart, stale: Sequence[str]) -> CheckOutcome:
-    if stale:
-        ((rows,),) = session.query(f"select count(*) from {_name_of(mart.contract)}")
-        why = f"Not compared: {'; '.join(stale)}."
-        return CheckOutcome(AGREES, passed=True, halting=True, figures={"rows": int(str(rows))}, description=why)
+    """Where the lake moved on since the tables were loaded, a difference is told, and is nobody's fault."""
     found = compare_with_lake(project, session, mart.contract)
     figures: dict[str, Figure] = {"rows": found.rows, "lake_rows": found.other_rows}
     if found.columns:
         figures["columns"] = ", ".join(found.columns)
-    return CheckOutcome(AGREES, found.agrees, halting=True, figures=figures)
+    return CheckOutcome(AGREES, found.agrees, not stale, figures, "" if found.agrees else "; ".join(stale))
 
 
 def compare_with_lake(project: Project, session: Session, contract: Contract) -> Comparison:
@@ -209,9 +216,19 @@ def _outcome(
     contract = mart.contract
     if held is None:
         missing = CheckOutcome(AGREES, passed=False, halting=True, description="The mart was not built.")
-        said = [f"{o.name} {o.status}: {masked(o.message)}" for o in build.failed if contract.model in o.of]
+        said = [f"{o.name} {o.status}: {masked(o.message)}" for o in build.failed if contract.model in o.of and o.status != "skipped"]
         why = "; ".join(said) or "a mart that it is made of failed"
-        return Outcome((missing, *checks_of_tests(mart, build)), halted=f"{contract.name} was not built in the warehouse: {why}")
+        return Outcome((missing, *_checks_before_commit(mart, build)), halted=f"{contract.name} was not built in the warehouse: {why}")
     rows = int(str(held.figures["rows"]))
     through = mart_complete_through(project, mart, marts)
     return Outcome((held, *checks_of_tests(mart, build)), rows, rows, {"built_anew": anew}, through)
+
+
+def _checks_before_commit(mart: Mart, build: Build) -> tuple[CheckOutcome, ...]:
+    """How the tests came out that held a mart back; those that only warn were not asked."""
+    said = next((o.message for o in build.failed if o.name == mart.contract.model and HELD_BACK in o.message), None)
+    if said is None:
+        return checks_of_tests(mart, build)
+    found = {name: int(rows) for name, rows in re.findall(r"(\w+) \((\d+)\)", said.partition(HELD_BACK)[2].splitlines()[0])}
+    asked = [test for test in mart.tests if test.halting]
+    return tuple(CheckOutcome(t.check, t.node not in found, halting=True, figures={"rows": found.get(t.node, 0)}) for t in asked)

@@ -37,6 +37,7 @@ from tests.core.small_lake import CONTRACTS, MARTS, day, published
 from tests.standins.redshift.service import redshift
 
 FCT, KPI = CONTRACTS["finance.fct_revenue"], CONTRACTS["finance.kpi_revenue_daily"]
+FULFILMENT, SHIPMENT = CONTRACTS["operations.kpi_fulfilment_daily"], at(place("ods", "operations.shipment"))
 Rows = list[tuple[object, ...]]
 UNTESTED = ("--indirect-selection", "empty")
 """Options of dbt's after what is selected: models alone."""
@@ -250,13 +251,29 @@ def test_another_layout_is_a_full_build_and_the_view_survives_the_swap(warehouse
     assert warehouse.rows(KPI, "{}_reporting") == changed.kpi
 
 
-def test_mart_is_not_compared_with_a_lake_that_moved_on(warehouse: Warehouse) -> None:
-    mart = next(mart for mart in warehouse.marts if mart.contract.name == "operations.kpi_fulfilment_daily")
+def test_mart_that_differs_from_a_lake_that_moved_on_is_a_warning_and_says_why(warehouse: Warehouse) -> None:
+    mart = next(mart for mart in warehouse.marts if mart.contract.name == FULFILMENT.name)
     with warehouse.session.asking() as ask:
         assert moved_on(warehouse.project, ask, warehouse.marts, mart) == []
-        small_lake.add(warehouse.loaded.lake, "ods", "operations.shipment", [])
-        (said,) = moved_on(warehouse.project, ask, warehouse.marts, mart)
-    assert said == "operations.ods_shipment is loaded at version 1, and the lake is at 2"
+    small_lake.add(warehouse.loaded.lake, "ods", "operations.shipment", [])
+    warehouse.loaded.execute(f"update {SHIPMENT} set units = units + 1")
+    outcome = run_warehouse_marts(warehouse.project, warehouse.marts, {FULFILMENT.name})[FULFILMENT.name]
+    (check,) = (check for check in outcome.checks if not check.passed)
+    assert (check.name, check.halting, check.figures["columns"]) == (AGREES, False, "units")
+    assert check.description == "operations.ods_shipment is loaded at version 1, and the lake is at 2"
+    assert (outcome.halted, outcome.figures["built_anew"]) == (None, False)
+
+
+def test_mart_that_breaks_a_test_is_not_committed(warehouse: Warehouse) -> None:
+    before = [warehouse.rows(contract, "{}_reporting") for contract in (FULFILMENT, FCT)]
+    warehouse.loaded.execute(f"update {SHIPMENT} set warehouse_code = null where shipment_id = 1")
+    warehouse.loaded.execute(f"update {at(place('ods', 'finance.invoice'))} set status = 'lost' where invoice_id = 1")
+    done = run_warehouse_marts(warehouse.project, warehouse.marts, {FULFILMENT.name, FCT.name})
+    broken = {name: {check.name for check in outcome.checks if not check.passed} for name, outcome in done.items()}
+    assert broken == {
+        FULFILMENT.name: {AGREES, "warehouse_code_is_known", "control_total"}, FCT.name: {AGREES, "status_is_in_use"}}
+    assert "held back by its tests: fct_revenue_status_is_in_use (1)" in str(done[FCT.name].halted)
+    assert [warehouse.rows(contract, "{}_reporting") for contract in (FULFILMENT, FCT)] == before
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -25,7 +26,7 @@ from lakehouse_platform.naming import Zone
 from lakehouse_platform.settings import DuckDbWarehouse
 from lakehouse_platform.settings.references import Reference
 from lakehouse_platform.settings.serving import Redshift
-from lakehouse_platform.warehouse.base import Load, LoadRefused, Place
+from lakehouse_platform.warehouse.base import Load, LoadRefused, Place, Warehouse, WarehouseTable
 from lakehouse_platform.warehouse.data_api import DataApi, Pace, fits
 from lakehouse_platform.warehouse.plan import plan_load
 from lakehouse_platform.warehouse.redshift import RedshiftWarehouse
@@ -233,6 +234,38 @@ def test_rows_that_somebody_changed_in_the_warehouse_are_found_and_repaired(one:
     done = one.load()
     assert "would not have the 2,001 rows of version 2" in str(done.figures["reason"]) or "not the 2,001" in str(done.figures["reason"])
     assert (passed(done), same(one)) == (True, True)
+
+
+@dataclass(frozen=True)
+class Overtaken:
+    """A warehouse that another run brings to a newer version while this one's is pinned already."""
+
+    warehouse: Warehouse
+    meanwhile: Callable[[], None]
+
+    def prepare(self, table: WarehouseTable) -> tuple[str, ...]:
+        self.meanwhile()
+        return self.warehouse.prepare(table)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.warehouse, name)
+
+
+@pytest.mark.parametrize("damage", ["", "delete from finance.curated_sale where id = 2"])
+def test_what_another_run_loaded_meanwhile_is_held_against_its_version(one: OneTable, meddle: Callable[[str], None], damage: str) -> None:
+    one.append({"id": 1})
+    other = replace(one)
+
+    def meanwhile() -> None:
+        other.append({"id": 2})
+        other.load()
+        if damage:
+            meddle(damage)
+
+    overtaken = cast("Warehouse", Overtaken(other.warehouse, meanwhile))
+    done = replace(one, made=lambda: overtaken).load()
+    assert (done.figures["delta_version"], done.figures["loaded_version"], done.checks[0].figures["lake_rows"]) == (1, 2, 2)
+    assert passed(done) is (not damage)
 
 
 def test_a_changed_number_is_found_by_its_sum(one: OneTable, meddle: Callable[[str], None]) -> None:

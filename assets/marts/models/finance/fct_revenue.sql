@@ -1,5 +1,5 @@
-{{ served(key=['invoice_id']) }}
 {{ config(post_hook="{{ delete_gone(source('ods_finance', 'invoice'), {'invoice_id': 'invoice_id'}) }}") }}
+{{ served(key=['invoice_id']) }}
 
 with invoices as (
     select * from {{ source('ods_finance', 'invoice') }}

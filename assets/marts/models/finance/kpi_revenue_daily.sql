@@ -1,5 +1,5 @@
-{{ served(key=['revenue_date', 'region']) }}
 {{ config(post_hook="{{ delete_gone(ref('fct_revenue'), {'revenue_date': 'invoice_date', 'region': 'region'}, in_revenue()) }}") }}
+{{ served(key=['revenue_date', 'region']) }}
 
 with days as (
     select
