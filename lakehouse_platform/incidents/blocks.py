@@ -31,12 +31,17 @@ def header(text: str) -> Block:
 
 def section(text: str) -> Block:
     """A paragraph in Slack's markup; what it quotes has to be `escaped` before."""
-    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION)}}
+    return {"type": "section", "text": _mrkdwn(text)}
 
 
 def context(text: str) -> Block:
     """A small line at the end."""
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(text, SECTION)}]}
+    return {"type": "context", "elements": [_mrkdwn(text)]}
+
+
+def _mrkdwn(text: str) -> Block:
+    """Verbatim: an @here, a #channel or an address in what is quoted stays text."""
+    return {"type": "mrkdwn", "text": cut(text, SECTION), "verbatim": True}
 
 
 def bullets(title: str, lines: Sequence[str], most: int) -> str:

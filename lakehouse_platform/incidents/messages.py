@@ -119,8 +119,8 @@ def _steps(incident: Incident, policy: Policy) -> Iterator[str]:
         yield "See that the source can be reached; then, for each table:"
     days = days_of(p for p in incident.open_problems if (p.asset, p.check) == (next_one.asset, next_one.check))
     yield from (escaped(step) for step in wording.next_steps(next_one, days))
-    if next_one.run and policy.ui:
-        yield f"<{policy.ui}/runs/{escaped(next_one.run)}|the run's log>"
+    if links := wording.links(next_one, policy.ui):
+        yield ", ".join(f"<{escaped(address)}|{name}>" for name, address in links)
 
 
 def _footer(incident: Incident, policy: Policy) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from lakehouse_platform.incidents.base import Incident, Problem, Trouble
@@ -141,7 +142,17 @@ def means(problem: Problem) -> str:
     """What it means for readers."""
     if problem.halting:
         return _MEANS[Trouble.HALTED]
+    if problem.trouble is Trouble.FAILED and problem.partition is None:
+        return "What the run was to make is missing; what is downstream keeps what it had."
     return _MEANS[problem.trouble]
+
+
+def links(problem: Problem, ui: str) -> list[tuple[str, str]]:
+    """Pages of the orchestrator's interface, by what they show; none where nobody reaches it."""
+    if not ui:
+        return []
+    asset = [] if problem.asset.startswith((JOB, SENSOR)) else [("the asset", f"{ui}/assets/{quote(problem.asset)}")]
+    return [*([("the run's log", f"{ui}/runs/{quote(problem.run)}")] if problem.run else []), *asset]
 
 
 def next_steps(problem: Problem, days: Sequence[str]) -> list[str]:

@@ -63,7 +63,7 @@ FIRST = """\
   Next:
   • `lakehouse quarantine finance.invoice`
   • `lakehouse materialize 'ods/finance/invoice' --partition 2026-11-19`
-  • the run's log (https://dagster.acme.test/runs/run1)
+  • the run's log (https://dagster.acme.test/runs/run1), the asset (https://dagster.acme.test/assets/ods/finance/invoice)
   Incident d57b1ea4c3 · react with 👀 to take it on, with 🔇 to mute it"""
 
 
@@ -226,6 +226,19 @@ def test_assets_are_called_as_people_call_them(asset: str, name: str) -> None:
     (59, "less than a minute"), (60, "1 min"), (11520, "3 h 12 min"), (7200, "2 h"), (86400, "1 day"), (187300, "2 days 4 h")])
 def test_durations_are_short(seconds: int, said: str) -> None:
     assert duration(dt.timedelta(seconds=seconds)) == said
+
+
+def test_what_is_quoted_calls_nobody_though_slack_looks_for_mentions_in_plain_text() -> None:
+    found = incident(failed(1, ODS, text="see @here, #general and http://evil.test"), failed(2, HDS))
+    said = [messages.parent(found, POLICY), messages.news(found, found.problems, POLICY), messages.repeat(found, NOON)]
+    blocks = json.dumps([message.blocks for message in said])
+    assert blocks.count('"verbatim": true') == blocks.count('"mrkdwn"') > 0
+
+
+def test_a_job_that_is_about_no_day_says_so_and_leads_to_its_run_only() -> None:
+    lines = shown(messages.parent(incident(failed(1, "job/nightly", None)), POLICY))
+    assert "Means: What the run was to make is missing; what is downstream keeps what it had." in lines
+    assert [line for line in lines if "https" in line] == ["• the run's log (https://dagster.acme.test/runs/run1)"]
 
 
 def test_markup_is_shown_as_it_is_read() -> None:
