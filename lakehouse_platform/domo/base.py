@@ -16,7 +16,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
-from lakehouse_platform.errors import TerminalError, TransientError
+from lakehouse_platform.errors import LakehouseError, TerminalError, TransientError
 
 BUSY = 429
 REPEATED = 300
@@ -104,8 +104,8 @@ class Line:
     """Calls to one address, by several threads at once."""
 
     def __init__(self, address: str, patience: Patience, *, connections: int = 8) -> None:
-        """`address` is that of the service, without a path; nothing is sent yet."""
-        self.address = address.rstrip("/")
+        """`address` is that of the service, without a path; it may lack `https://`, or `http://` on this machine. Nothing is sent yet."""
+        self.address = whole_address(address).rstrip("/")
         self.patience = patience
         self._session = requests.Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -147,13 +147,21 @@ class Line:
         raise DomoUnavailable(f"{what}: it was not asked: {self.patience.tries} tries are allowed")
 
 
+def whole_address(address: str) -> str:
+    """An address with its scheme: what does not say otherwise is encrypted, but on this machine."""
+    host = address.partition(":")[0]
+    return address if "://" in address else f"{'http' if host in ('127.0.0.1', 'localhost') else 'https'}://{address}"
+
+
 def _may_repeat(error: requests.RequestException, *, repeatable: bool) -> bool:
     """A connection that never came about has done nothing."""
     passing = isinstance(error, requests.ConnectionError | requests.Timeout | requests.exceptions.ChunkedEncodingError)
     return passing and (repeatable or isinstance(error, requests.ConnectTimeout))
 
 
-def _lost(what: str, error: requests.RequestException, *, repeatable: bool, tries: int) -> TransientError:
+def _lost(what: str, error: requests.RequestException, *, repeatable: bool, tries: int) -> LakehouseError:
+    if isinstance(error, ValueError):
+        return DomoRefused(f"{what}: that cannot be asked ({type(error).__name__}). Look at Domo's address in the environment.")
     # The text of a request's error holds its address, and that no secret; the request's headers are in neither.
     reason = f"{what}: no answer arrived ({type(error).__name__}) in {tries} {'try' if tries == 1 else 'tries'}"
     return DomoUnavailable(f"{reason}. Look at the network and at Domo's status page.") if repeatable else DomoAnswerLost(f"{reason}.")

@@ -83,8 +83,8 @@ class Instance:
 
     def __init__(self, url: str, token: str, patience: Patience | None = None) -> None:
         """`url` is as in https://acme.domo.com; nothing is sent yet."""
-        self.url = url.rstrip("/")
         self._line = Line(url, patience or Patience())
+        self.url = self._line.address
         self._auth = Authorised({TOKEN: token})
 
     def close(self) -> None:

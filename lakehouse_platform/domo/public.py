@@ -111,7 +111,7 @@ class DomoApi:
     def __init__(self, client_id: str, client_secret: str, address: str = PUBLIC, patience: Patience | None = None) -> None:
         """`address` may lack `https://`, or `http://` on this machine. Nothing is asked yet."""
         self.patience = patience or Patience()
-        self._line = Line(whole_address(address), self.patience)
+        self._line = Line(address, self.patience)
         self._credentials = (client_id, client_secret)
 
     def close(self) -> None:
@@ -256,12 +256,6 @@ class DomoApi:
         from pydomo.groups import GroupClient
 
         return GroupClient(self._transport, self._transport.logger)
-
-
-def whole_address(address: str) -> str:
-    """An address with its scheme: what does not say otherwise is encrypted, but on this machine."""
-    host = address.partition(":")[0]
-    return address if "://" in address else f"{'http' if host in ('127.0.0.1', 'localhost') else 'https'}://{address}"
 
 
 @contextmanager

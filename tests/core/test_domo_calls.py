@@ -11,9 +11,9 @@ from traceback import format_exception
 
 import pytest
 
-from lakehouse_platform.domo.base import DomoAnswerLost, DomoRefused, DomoUnavailable, DomoUnknown
+from lakehouse_platform.domo.base import DomoAnswerLost, DomoRefused, DomoUnavailable, DomoUnknown, whole_address
 from lakehouse_platform.domo.instance import Card, Entity, Instance
-from lakehouse_platform.domo.public import DomoApi, whole_address
+from lakehouse_platform.domo.public import DomoApi
 from tests.core.domo_cases import NAME, Shop, shop
 
 
@@ -222,6 +222,15 @@ def test_what_is_made_of_a_dataset_is_listed(sales: Shop, instance: Instance, ap
     ("127.0.0.1:80", "http://127.0.0.1:80"), ("api.domo.com", "https://api.domo.com"), ("http://proxy:80", "http://proxy:80")])
 def test_address_without_a_scheme_is_encrypted_but_on_this_machine(told: str, whole: str) -> None:
     assert whole_address(told) == whole
+
+
+@pytest.mark.parametrize("address", ["https://", "ftp://acme.domo.com", "https://acme domo com"])
+def test_address_that_is_none_is_refused_at_once(sales: Shop, address: str) -> None:
+    instance = Instance(address, "token", sales.patience)
+    with pytest.raises(DomoRefused, match=r"cannot be asked .* Look at Domo's address"):
+        instance.certificate("d1")
+    instance.close()
+    assert sales.paused == []
 
 
 def test_pandas_is_not_imported_before_domo_is_asked() -> None:
