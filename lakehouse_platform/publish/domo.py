@@ -29,8 +29,8 @@ AT_ONCE = 2
 """Parts that are sent at the same time; with the one in the making they bound the memory."""
 MARGIN = dt.timedelta(seconds=1)
 """Domo tells instants to the second."""
-COUNTS = 6
-"""Looks at a row count that is not yet what was sent."""
+COUNTS = 12
+"""Looks at a row count that is not yet what was sent: for some two minutes."""
 
 
 @dataclass(frozen=True, slots=True)
