@@ -35,7 +35,9 @@ def heartbeat(place: Place) -> int:
         pulse = look_from_outside(project, instance, dt.datetime.now(tz=dt.UTC), logging.getLogger(__name__))
     for failure in pulse.delivery.failures:
         click.echo(f"Slack was not told: {failure}", err=True)
+    if pulse.untold:
+        click.echo(pulse.untold, err=True)
     click.echo(pulse.silence or "The daemon and the sensors that tell of incidents run.")
-    if pulse.delivery.due or pulse.delivery.failures:
+    if pulse.delivery.due or pulse.delivery.failures or pulse.untold:
         return 3
     return 1 if pulse.silence else 0

@@ -13,6 +13,9 @@ from lakehouse_platform.incidents import messages
 from lakehouse_platform.incidents.base import Incident, Message, Problem, Severity, Stage, State, Told
 from lakehouse_platform.incidents.policy import FLAPS, Policy
 
+OVERDUE = dt.timedelta(minutes=15)
+"""For which Slack may be down before that itself is something to look at."""
+
 
 class Act(StrEnum):
     """What is done in Slack."""
@@ -78,6 +81,12 @@ def _is_due(incident: Incident, now: dt.datetime, policy: Policy) -> bool:
         return False
     lasted = now - incident.noticed if incident.recovered is None else incident.recovered - incident.opened
     return lasted >= policy.settle
+
+
+def overdue(state: State, now: dt.datetime, policy: Policy) -> tuple[Incident, ...]:
+    """Incidents that were to be told a while ago and were not: their channel refuses, or all of Slack does."""
+    untold = [i for i in state.incidents.values() if i.told is None and _is_due(i, now, policy)]
+    return tuple(i for i in untold if now - i.noticed >= policy.settle + OVERDUE)
 
 
 def _post(incident: Incident, now: dt.datetime, policy: Policy) -> Action:

@@ -17,6 +17,7 @@ from lakehouse_platform.incidents.base import Channel, Kind, Message, Observatio
 from lakehouse_platform.incidents.deliver import Delivery
 from lakehouse_platform.incidents.graph import Assets
 from lakehouse_platform.incidents.memory import Memory
+from lakehouse_platform.incidents.plan import overdue
 from lakehouse_platform.incidents.policy import DEFAULT, SETTLE, Policy
 from lakehouse_platform.incidents.tick import tick
 from lakehouse_platform.jobs.project import Project
@@ -32,6 +33,8 @@ OVERLAP = 200
 """Storage ids that are read again: transactions of the log end in another order than they began."""
 MOST_READS = 20
 """Batches of one tick; a longer absence is caught up over several."""
+MOST_FAILURES = 3
+"""Refusals of Slack that a tick shows; the log has all."""
 UNMADE_AFTER = dt.timedelta(days=1)
 """An asset that promises no window counts as never materialized after so long."""
 LOGGED = "log"
@@ -122,7 +125,8 @@ def build_incident_sensor(project: Project, *, clock: Clock = _now, settle: dt.t
                 Place(place.begun, newest, unmade).save(context.instance, was=place)
         except StateMoved as moved:
             return dg.SkipReason(str(moved))
-        return dg.SkipReason(f"{len(delivery.done)} messages told, {len(delivery.due)} due")
+        why = "".join(f"; {failure}" for failure in delivery.failures[:MOST_FAILURES])
+        return dg.SkipReason(f"{len(delivery.done)} messages told, {len(delivery.due)} due{why}")
 
     return incidents
 
@@ -237,6 +241,8 @@ class Pulse:
     silence: str
     """Why nobody would be told of anything; empty where all is well."""
     delivery: Delivery
+    untold: str = ""
+    """What the daemon has to tell and cannot."""
 
 
 def look_from_outside(project: Project, instance: dg.DagsterInstance, now: dt.datetime, log: logging.Logger) -> Pulse:
@@ -248,5 +254,8 @@ def look_from_outside(project: Project, instance: dg.DagsterInstance, now: dt.da
     why = silence(instance, now)
     beat = Observation(None, Kind.BEAT, DAEMON, now, passed=not why, text=why)
     policy = policy_of(slack, zone, settle=dt.timedelta(0))
+    waiting = overdue(Memory.load(InstanceStore(instance)).state, now, policy_of(slack, zone))
+    channels = sorted({policy.channel(incident.domain, incident.severity) for incident in waiting})
+    untold = f"Incidents that wait to be told in {', '.join(channels)}: {len(waiting)}. The sensor `incidents` says why." if waiting else ""
     with turn(instance, key=OUTSIDE_TURN):
-        return Pulse(why, tick(InstanceStore(instance, OUTSIDE), channel_of(slack, log), Assets({}), policy, [beat], now))
+        return Pulse(why, tick(InstanceStore(instance, OUTSIDE), channel_of(slack, log), Assets({}), policy, [beat], now), untold)

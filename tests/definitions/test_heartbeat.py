@@ -13,7 +13,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from dagster_shared.error import SerializableErrorInfo
 
 from lakehouse_platform.cli.app import run
-from tests.definitions.incident_yard import HERE, Yard, opened_yard
+from tests.definitions.incident_yard import HERE, RAW, Yard, opened_yard
 
 MINUTES = [dt.timedelta(minutes=n) for n in range(60)]
 SILENT = "🔴 Sensor incidents has stopped"
@@ -113,3 +113,22 @@ def test_from_outside_a_slack_that_cannot_be_told_is_an_exit_code_and_is_told_th
     yard.slack.faults.clear()
     assert from_outside(yard) == 1
     assert yard.parents() == ["🔴 Sensor daemon has stopped"]
+
+
+def test_from_outside_a_daemon_that_has_not_been_able_to_tell_for_long_is_seen(yard: Yard, capsys: pytest.CaptureFixture[str]) -> None:
+    yard.clock.ahead = -MINUTES[30]
+    yard.tick()
+    yard.slack.workspace.channels[HERE].member = False
+    yard.broken.add(RAW)
+    assert not yard.run(RAW)
+    yard.tick()
+    assert "Slack refuses: not_in_channel. Name a channel by its id (C…) and invite the bot to it" in yard.tick(after=MINUTES[2])
+    yard.clock.ahead = dt.timedelta()
+    beat(yard)
+    evaluated(yard, "incidents")
+    assert from_outside(yard) == 3
+    assert f"Incidents that wait to be told in {HERE}: 1." in capsys.readouterr().err
+    yard.slack.workspace.channels[HERE].member = True
+    yard.tick()
+    assert from_outside(yard) == 0
+    assert yard.parents() == ["🔴 sales.orders (Raw) failed"]
