@@ -80,10 +80,11 @@ def encode_column(table: WarehouseTable, column: str) -> str:
     return f"ALTER TABLE {at(table.place)} ALTER COLUMN {quoted(column)} ENCODE {table.layout.encodings[column].upper()}"
 
 
-def rebuild(table: WarehouseTable, kept: Iterable[str], readers: Iterable[str]) -> tuple[str, ...]:
+def rebuild(table: WarehouseTable, kept: Iterable[str], grants: Iterable[str]) -> tuple[str, ...]:
     """Put a new table with the old one's rows in its place: in one transaction, so that nobody ever misses it.
 
-    Late-binding views find the new one by its name. Columns in `kept` are carried over by a cast.
+    Late-binding views find the new one by its name. Columns in `kept` are carried over by a cast; what was
+    granted on the old table goes with it, and `grants` say who reads the new one.
     """
     place, carried = table.place, list(kept)
     new, old = Place(place.schema, f"{place.name}__new"), Place(place.schema, f"{place.name}__old")
@@ -93,7 +94,7 @@ def rebuild(table: WarehouseTable, kept: Iterable[str], readers: Iterable[str]) 
     return (
         create_table(new, table), *((copied,) if carried else ()),
         f"ALTER TABLE {at(place)} RENAME TO {quoted(old.name)}", f"ALTER TABLE {at(new)} RENAME TO {quoted(place.name)}",
-        *(f"GRANT SELECT ON {at(place)} TO ROLE {quoted(role)}" for role in readers), f"DROP TABLE {at(old)}",
+        *grants, f"DROP TABLE {at(old)}",
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from lakehouse_platform.contracts.serving import Distribution
 from lakehouse_platform.warehouse import ddl
 from lakehouse_platform.warehouse.base import WarehouseColumn, WarehouseTable
+from lakehouse_platform.warehouse.grants import plan_grants
 from lakehouse_platform.warehouse.types import redshift_type
 
 FIXED = frozenset({"bytedict", "runlength", "text255", "text32k"})
@@ -23,7 +24,7 @@ class Held:
     columns: Mapping[str, str]
     """Types by name, in order, as `format_type` spells them."""
     distribution: Distribution | None
-    """None where Redshift does not say: it knows nothing of empty tables."""
+    """None where Redshift does not say."""
     dist_key: str | None = None
     sort_key: tuple[str, ...] = ()
     encodings: Mapping[str, str] = field(default_factory=dict)
@@ -48,7 +49,8 @@ def plan_evolution(held: Held | None, table: WarehouseTable) -> tuple[Step, ...]
     reasons = rebuild_reasons(held, table)
     if reasons:
         kept = [column.name for column in table.columns if column.name in held.columns]
-        return (Step(f"{table.place} rebuilt: {'; '.join(reasons)}", ddl.rebuild(table, kept, table.readers)),)
+        grants = plan_grants(table.place, (), table.readers)
+        return (Step(f"{table.place} rebuilt: {'; '.join(reasons)}", ddl.rebuild(table, kept, grants)),)
     return (*_added(held, table), *_widened(held, table), *_encoded(held, table))
 
 

@@ -32,7 +32,7 @@ class RedshiftWarehouse:
         self._batches: Batches = batches or DataApi(account, settings)
 
     def distribution(self, place: Place) -> Distribution | None:
-        """How the table's rows are spread now; None where there is no table, or it is empty."""
+        """How the table's rows are spread now; None where there is no table."""
         with self._session.asking() as ask:
             return held_distribution(ask, place)
 

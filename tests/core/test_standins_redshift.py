@@ -58,6 +58,7 @@ def test_layout_of_a_table_is_told_by_the_catalog(warehouse: Redshift) -> None:
         ("day", "date", "none", False, 1, False),
         ("id", "bigint", "az64", True, 2, True),
     ]
+    assert do(warehouse, "select reldiststyle, releffectivediststyle from pg_class_info where relname = 'invoice'") == [(1, 1)]
     assert do(warehouse, KEYS) == []  # It knows nothing of empty tables.
     assert do(warehouse, "insert into finance.invoice (id) values (1)", KEYS) == [("invoice", "KEY(id)", "day", 2)]
 

@@ -39,7 +39,7 @@ def test_a_table_as_it_should_be_is_left_alone() -> None:
     assert said(HELD) == []
 
 
-def test_an_empty_tables_distribution_is_not_known_and_not_changed() -> None:
+def test_a_distribution_that_redshift_does_not_say_is_not_changed() -> None:
     assert said(replace(HELD, distribution=None)) == []
 
 
@@ -94,6 +94,7 @@ def test_a_rebuild_swaps_the_tables_in_one_transaction_and_keeps_readers() -> No
         COPIED,
         'ALTER TABLE "finance"."ods_sale" RENAME TO "ods_sale__old"',
         'ALTER TABLE "finance"."ods_sale__new" RENAME TO "ods_sale"',
+        'GRANT USAGE ON SCHEMA "finance" TO ROLE "analyst"',
         'GRANT SELECT ON "finance"."ods_sale" TO ROLE "analyst"',
         'DROP TABLE "finance"."ods_sale__old"',
     ])

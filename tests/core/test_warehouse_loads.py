@@ -504,6 +504,16 @@ def test_readers_are_granted_and_revoked(on_redshift: OneTable, server: Running)
     assert readers() == ["auditor", "intern"]
 
 
+def test_a_reader_that_comes_with_a_rebuild_gets_at_the_schema_too(on_redshift: OneTable, server: Running) -> None:
+    on_redshift.append({"id": 1, "amount": Decimal(5)})
+    on_redshift.load()
+    server.rows("revoke usage on schema finance from intern")
+    on_redshift.contract = replace(contract({"id": "bigint"}), roles=(Role("intern", Access.READ),))
+    assert "rebuilt" in str(on_redshift.load().figures["table_changed"])
+    assert server.rows("select has_schema_privilege('intern', 'finance', 'usage')") == [(True,)]
+    assert server.rows("select has_table_privilege('intern', 'finance.curated_sale', 'select')") == [(True,)]
+
+
 def test_the_declared_layout_is_what_redshift_has(on_redshift: OneTable, server: Running) -> None:
     laid = WarehouseLayout(("curated",), Distribution.KEY, "id", ("amount", "id"), {"note": "zstd"})
     on_redshift.append({"id": 1})

@@ -227,6 +227,11 @@ create view pg_catalog.svv_table_info as
     left join pg_attribute d on d.attrelid = t.oid and d.attnum = t.distkey
     left join pg_attribute s on s.attrelid = t.oid and s.attnum = t.sortkeys[1]
     where t.relkind = 'r' and r.rows > 0;
+create view pg_catalog.pg_class_info as
+    select c.oid as reloid, c.relname, c.relnamespace, c.relowner, c.relkind, null::timestamp as relcreationtime, d.style as reldiststyle,
+        case d.style when 9 then 10 else d.style end as releffectivediststyle
+    from pg_class c left join pg_catalog.standin_table t on t.oid = c.oid and t.relkind = 'r'
+    cross join lateral (select case t.diststyle when 'KEY' then 1 when 'ALL' then 8 when 'AUTO' then 9 else 0 end as style) d;
 
 -- Columns of late-binding views, which the proxy fills before a statement that asks for them.
 create function pg_catalog.standin_describe(view_oid oid, resolved text) returns void language plpgsql as $$
