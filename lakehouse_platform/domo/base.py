@@ -185,7 +185,7 @@ def retry_after(response: requests.Response, now: dt.datetime) -> float | None:
 def _checked(what: str, response: requests.Response, *, repeatable: bool) -> requests.Response:
     status = response.status_code
     if 200 <= status < 300:
-        if response.headers.get("Content-Type", "").startswith("text/html"):
+        if response.headers.get("Content-Type", "").startswith("text/html") and response.content:
             raise DomoRefused(f"{what}: the answer is a web page. Look whether a proxy or a sign-in page is between here and Domo.")
         return response
     text = f"{what}: {status} {response.reason}: {reason_of(response)}"
@@ -208,4 +208,4 @@ def reason_of(response: requests.Response) -> str:
     except ValueError:
         found = None
     message = found.get("message") or found.get("statusReason") if isinstance(found, Mapping) else None
-    return " ".join(str(message or response.text or "nothing more is said").split())[:REPEATED]
+    return " ".join(str(message or response.text or "nothing more is said").split())[:REPEATED].rstrip(".")
