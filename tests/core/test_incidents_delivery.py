@@ -16,18 +16,25 @@ from lakehouse_platform.incidents.base import (
     ChannelRefused,
     ChannelUnavailable,
     MessageRefused,
+    Observation,
     Stage,
     State,
     StateMoved,
     StateUnreadable,
 )
-from lakehouse_platform.incidents.deliver import LOOKS, deliver
+from lakehouse_platform.incidents.deliver import LOOKS, Delivery, deliver
 from lakehouse_platform.incidents.memory import Memory, from_text, to_text
 from lakehouse_platform.incidents.plan import Act, plan
+from lakehouse_platform.incidents.slack import SlackChannel
 from lakehouse_platform.incidents.stages import acknowledge, mute
+from lakehouse_platform.incidents.tick import tick
+from lakehouse_platform.slack.client import build_client
+from lakehouse_platform.slack.messages import SlackMessages
 from tests.core.incident_cases import (
+    GRAPH,
     HOUR,
     MINUTE,
+    NOON,
     POLICY,
     Desk,
     Died,
@@ -42,6 +49,7 @@ from tests.core.incident_cases import (
     told,
     wrong_at,
 )
+from tests.standins.slack.server import slack_stand_in
 
 ODS, HDS, DATASET, ORDER = "ods/finance/invoice", "hds/finance/invoice", "domo/finance/revenue", "raw/sales/order"
 START = [checked(1, ODS, "rule"), late(2, HDS)]
@@ -352,3 +360,24 @@ def test_a_tick_without_news_saves_nothing_and_only_looks_for_reactions() -> Non
     desk.tick()
     assert next(saves) == 0
     assert desk.slack.calls == ["reactions"]
+
+
+def test_slacks_limit_on_reading_reactions_holds_no_message_up() -> None:
+    channels = {"C0ALL": "all", "C0FIN": "finance"}
+    with slack_stand_in(channels) as slack:
+        there, shelf = SlackChannel(SlackMessages(lambda: build_client(slack.token, slack.api))), Shelf()
+        slack.workspace.clock = NOON.timestamp
+
+        def look(minute: int, *observed: Observation) -> Delivery:
+            return tick(shelf, there, GRAPH, POLICY, observed, NOON + minute * MINUTE)
+
+        look(0, *(failed(n, f"ods/shop/t{n:03}") for n in range(1, 21)))
+        look(2)
+        slack.throttle("reactions.get", times=10**6, seconds=40)
+        look(3, failed(100, ODS))
+        assert not look(5).due
+        assert len(slack.workspace.parents("C0FIN")) == 1
+        assert slack.count("reactions.get") == 2, "one that is refused ends the asking, each minute"
+        slack.faults.clear()
+        look(6)
+        assert slack.count("reactions.get") == 2 + LOOKS
