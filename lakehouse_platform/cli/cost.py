@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from decimal import Decimal
@@ -20,10 +21,16 @@ GROUPS = {"domain": "domain", "table": "table_name", "zone": "zone", "month": "m
 """What costs can be summed by: the word of the command line, and the job's attribute."""
 
 
+def _month(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text):
+        raise click.BadParameter(f'"{text}" is not a month; write it as 2026-11.')
+    return text
+
+
 @click.command(short_help="Show what jobs on AWS cost.")
 @click.option("--by", type=click.Choice([*GROUPS]), default="domain", show_default=True, help="What costs are summed by.")
-@click.option("--from", "first", metavar="MONTH", help="First month, as 2026-11.  [default: the oldest]")
-@click.option("--to", "last", metavar="MONTH", help="Last month.  [default: the newest]")
+@click.option("--from", "first", metavar="MONTH", callback=_month, help="First month, as 2026-11.  [default: the oldest]")
+@click.option("--to", "last", metavar="MONTH", callback=_month, help="Last month.  [default: the newest]")
 @click.option("--json", "as_json", is_flag=True, help="A JSON array instead of a table; costs are strings.")
 @with_place
 def cost(place: Place, by: str, first: str | None, last: str | None, *, as_json: bool) -> None:

@@ -23,6 +23,8 @@ _STATES = {
     dg.DagsterEventType.STEP_START: "started", dg.DagsterEventType.STEP_SUCCESS: "succeeded", dg.DagsterEventType.STEP_FAILURE: "failed",
     dg.DagsterEventType.STEP_UP_FOR_RETRY: "retrying",
 }
+_PLANNED = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
+"""A step that only checks is planned by its checks."""
 _ENDS = {"succeeded", "failed"}
 
 
@@ -76,6 +78,8 @@ def partitions_between(defs: dg.Definitions, first: str, last: str | None = None
     for day in (first, last or first):
         if day not in known:
             raise UnknownName(f"there is no partition {day}: the business days that have ended are {known[0]} to {known[-1]}")
+    if last and last < first:
+        raise UnknownName(f"{first} to {last}: the first day has to come before the last. To begin with the newest: backfill --reverse")
     return [day for day in known if first <= day <= (last or first)]
 
 
@@ -129,7 +133,7 @@ class _Watch:
         event = entry.dagster_event
         if event is None:
             return
-        if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
+        if event.event_type in _PLANNED:
             self._steps.add(_step_name(event))
         elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
             made = event.step_materialization_data.materialization

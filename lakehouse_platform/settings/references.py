@@ -96,6 +96,13 @@ class ReferenceBlock(Closed):
     call: Annotated[str, BeforeValidator(partial(_spelled, r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", "module:function"))] | None = None
     """`module:function`; the function takes nothing and gives a text."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _refers(cls, value: object) -> object:
+        if not isinstance(value, dict | ReferenceBlock):  # without the value: it may be a secret that was put here by mistake
+            raise ValueError('a reference is needed: {env: NAME}, {file: path} or {call: "module:function"}.')
+        return value
+
     @model_validator(mode="after")
     def _exactly_one(self) -> ReferenceBlock:
         if len(self.model_fields_set) != 1:

@@ -14,10 +14,32 @@ from lakehouse_platform.contracts.strict import Closed
 from lakehouse_platform.settings.cloud import Count, ObjectUri, Text
 from lakehouse_platform.settings.references import Reference, ReferenceBlock
 
+SEVERITIES = ("high", "medium", "low")
+"""How bad an incident can be."""
+
 
 def _time_of_day(value: str) -> str:
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
         raise ValueError(f'"{value}" is not a time of day. Write it as 08:00.')
+    return value
+
+
+def _route(value: str) -> str:
+    first, _, last = value.partition("/")
+    if not first or ("/" in value and last not in SEVERITIES):
+        raise ValueError(f'"{value}" is no route. Write `default`, a domain, `domain/severity` or a severity: {", ".join(SEVERITIES)}.')
+    return value
+
+
+def _channel_id(value: str) -> str:
+    if not re.fullmatch(r"[CDG][A-Z0-9]+", value):
+        raise ValueError(f'"{value}" is not the id of a channel. It stands at the foot of the channel\'s details in Slack: C0123456789.')
+    return value
+
+
+def _member_id(value: str) -> str:
+    if not re.fullmatch(r"[SUW][A-Z0-9]+", value):
+        raise ValueError(f'"{value}" is not an id of Slack. Write U0123456789 for a user, S0123456789 for a user group.')
     return value
 
 
@@ -93,9 +115,9 @@ class SlackBlock(Closed):
     """A bot's token, with the scopes chat:write, channels:history, reactions:read."""
     api: ReferenceBlock | None = None
     """Address of a stand-in, as in http://…/api/; Slack's own where nothing is said."""
-    channels: dict[Text, Text]
+    channels: dict[Annotated[str, AfterValidator(_route)], Annotated[str, AfterValidator(_channel_id)]]
     """Channel ids by `domain`, `domain/severity` or `severity`; `default` for all others."""
-    mentions: dict[Text, Text] = Field(default={})
+    mentions: dict[Text, Annotated[str, AfterValidator(_member_id)]] = Field(default={})
     """Slack's id of an owner (`team:name` or an address): U… of a user, S… of a user group."""
     digest_at: Annotated[str, AfterValidator(_time_of_day)] = "08:00"
     """When low severities are told, in the business's time zone."""

@@ -120,6 +120,11 @@ def test_command_says_that_no_job_has_run(project: Project, capsys: Captured) ->
     assert capsys.readouterr().out == "No job has run.\n"
 
 
+def test_command_refuses_what_is_no_month(project: Project, capsys: Captured) -> None:
+    assert run(["cost", "--from", "2026-99"]) == 2
+    assert '"2026-99" is not a month; write it as 2026-11.' in capsys.readouterr().err
+
+
 def test_command_stops_at_the_last_month(project: Project, capsys: Captured) -> None:
     assert run(["cost", "--by", "month", "--to", "2026-10"]) == 0
     assert lines(capsys.readouterr().out) == ["month jobs time cost currency", "2026-10 1 7 min 30 s 0.1234 USD"]

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse_platform.incidents.base import Severity
 from lakehouse_platform.settings import Domo, DomoInstance, DuckDbWarehouse, Environment, Redshift, SettingsErrors, Slack, load_environment
+from lakehouse_platform.settings.serving import SEVERITIES
 
 HEAD = """\
 lake: {root: s3://bucket/lake}
@@ -118,7 +120,7 @@ def test_slack_may_be_a_stand_in(tmp_path: Path) -> None:
     (DOMO.replace("client_secret", "client_secrt"),
      [('9: unknown key "client_secrt". Did you mean "client_secret"? '
        "Valid keys: api, client_id, client_secret, commit_minutes, instance, kind.")]),
-    (DOMO.replace("{env: SECRET}", "hunter2"), ['9: "client_secret" must be a mapping (key: value).']),
+    (DOMO.replace("{env: SECRET}", "hunter2"), ['9: a reference is needed: {env: NAME}, {file: path} or {call: "module:function"}.']),
     (DOMO.replace("kind: domo", "kind: doomo"), ['6: unknown kind "doomo". Did you mean "domo"? Valid kinds: domo, folder.']),
     ("publish: {domo: {path: x}}", ['5: "domo" does not say which kind it is: add `kind`.']),
     (REDSHIFT + "  cluster: c\n", ["5: say either workgroup or cluster: the Data API is asked for one of them."]),
@@ -126,6 +128,12 @@ def test_slack_may_be_a_stand_in(tmp_path: Path) -> None:
     (REDSHIFT + "  port: 0\n", ['14: "port" should be greater than or equal to 1, not 0.']),
     ("warehouse: {kind: duckdb, path: x, foo: 1}", ['5: unknown key "foo". Valid keys: kind, path.']),
     (SLACK.replace("default: C0, ", ""), ["5: channels must have a `default`."]),
+    (SLACK.replace("default: C0", 'default: "#alerts"'),
+     ['7: "#alerts" is not the id of a channel. It stands at the foot of the channel\'s details in Slack: C0123456789.']),
+    (SLACK.replace("finance/high", "finance/hihg"),
+     ['7: "finance/hihg" is no route. Write `default`, a domain, `domain/severity` or a severity: high, medium, low.']),
+    (SLACK.replace(": S1", ': "@ana"'),
+     ['8: "@ana" is not an id of Slack. Write U0123456789 for a user, S0123456789 for a user group.']),
     (SLACK.replace("07:30", "25:00"), ['9: "25:00" is not a time of day. Write it as 08:00.']),
     (SLACK.replace("15", "0"), ['10: "repeat_minutes" should be greater than or equal to 1, not 0.']),
 ])  # fmt: skip
@@ -138,3 +146,7 @@ def test_redshift_needs_a_lake_on_s3(tmp_path: Path) -> None:
     (tmp_path / "resources" / "local.yaml").write_text((HEAD + REDSHIFT).replace("s3://bucket/lake}", "lake}"))
     with pytest.raises(SettingsErrors, match="Redshift's COPY cannot see a folder"):
         load_environment(tmp_path, "local")
+
+
+def test_routes_know_the_severities_that_incidents_have() -> None:
+    assert tuple(Severity) == SEVERITIES
