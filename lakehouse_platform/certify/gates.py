@@ -110,7 +110,7 @@ def control_totals(subject: Subject, held: Held) -> GateResult:
     if not subject.control_totals:
         return GateResult(Gate.CONTROL_TOTALS, Verdict.NOT_APPLICABLE, "the dbt project has no control total of this mart")
     asset = Asset(subject.mart.key, subject.control_totals)
-    return _of_assets(Gate.CONTROL_TOTALS, [asset], held, "agree")
+    return _of_assets(Gate.CONTROL_TOTALS, [asset], held, "the mart agrees with the tables that it is made of")
 
 
 def lineage(subject: Subject, held: Held) -> GateResult:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from lakehouse_platform.certify.approvals import Act, Entry
 from lakehouse_platform.certify.evidence import Evidence, Kind
-from lakehouse_platform.certify.gates import shown
+from lakehouse_platform.certify.gates import Gate, shown
 from lakehouse_platform.certify.state import Certificate, next_step
 from lakehouse_platform.certify.subject import Subject
 from lakehouse_platform.contracts.contract import Contract
 
+_KINDS = {"DATA_SOURCE": "dataset"}
+"""Domo's words for what people call otherwise."""
 NEWEST = 20
 """Observations that a page lists."""
 _STYLE = (
@@ -38,8 +40,8 @@ class Downstream:
 
     cards: tuple[str, ...]
     """Titles."""
-    others: tuple[str, ...]
-    """Datasets and dataflows, by kind and id."""
+    others: tuple[tuple[str, str], ...]
+    """Datasets and dataflows: kind and id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,12 @@ def build_page(
 ) -> Page:
     """The page at a moment; `downstream` is None where nobody can be asked for it."""
     title = contract.publication.dataset if contract.publication is not None else contract.name
-    return Page(f"{title}: {found.state}", (
+    return Page(f"{title}: {'certified' if found.active else 'not certified'}", (
+        _certificate(subject, found, now),
         Section("What it means", (contract.description,) if contract.description else (), ("column", "type", "required", "meaning"), tuple(
             (c.name, str(c.type), "yes" if c.required or c.name in contract.key else "", c.description) for c in contract.columns)),
         _ownership(contract),
-        _certificate(subject, found, now),
-        Section("Gates", (), ("gate", "verdict", "", "since"), tuple(
+        Section("Gates", (), ("gate", "verdict", "what is known", "since"), tuple(
             (str(gate.gate), str(gate.verdict), gate.text, _at(gate.since)) for gate in found.gates)),
         Section("Approvals", () if approvals else ("Nobody has asked for a certificate.",), *_approvals(approvals)),
         _lineage(subject),
@@ -98,10 +100,14 @@ def _ownership(contract: Contract) -> Section:
 
 def _certificate(subject: Subject, found: Certificate, now: dt.datetime) -> Section:
     since = f" since {shown(found.since)}" if found.since is not None else ""
-    until = f" The approval ends on {shown(found.until)}." if found.until is not None else ""
+    ended = found.until is not None and found.until <= now
+    until = f" The approval {'ended' if ended else 'ends'} on {shown(found.until)}." if found.until is not None else ""
+    state = "active" if found.active else f"not active: its state is {found.state}"
+    fresh = next((gate.text for gate in found.gates if gate.gate is Gate.FRESHNESS), "")
     step = next_step(found, subject.fingerprint)
-    lines = [f"{found.name} is {found.state}{since}, as of {shown(now)}.{until}"]
-    lines += [f"{reason.cause}: {reason.text} (since {shown(reason.since)})" for reason in found.causes]
+    lines = [f"At {shown(now)} the certificate of {found.name} is {state}{since}.{until}"]
+    lines += [f"Not active because of {reason.cause}, since {shown(reason.since)}: {reason.text}" for reason in found.causes]
+    lines += [f"Data: {fresh}"] if fresh else []
     return Section("Certificate", (*lines, *([f"Next: {step}"] if step else [])))
 
 
@@ -122,7 +128,7 @@ def _downstream(found: Downstream | None) -> Section:
     title = "What is made of it"
     if found is None:
         return Section(title, ("No Domo instance can be asked.",))
-    rows = (*(("card", name) for name in found.cards), *(("", name) for name in found.others))
+    rows = (*(("card", name) for name in found.cards), *((_KINDS.get(kind, kind.lower()), name) for kind, name in found.others))
     return Section(title, () if rows else ("Nothing yet.",), ("kind", "name") if rows else (), rows)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -243,14 +244,13 @@ def _downstream(found: Certified, subject: Subject) -> Downstream | None:
     from lakehouse_platform.certify.page import Downstream
     from lakehouse_platform.jobs.certificates import instance_of, published
 
-    instance, dataset = instance_of(found.project), published(found.project, subject.name)
-    if instance is None or dataset is None:
-        return None
     try:
-        cards, others = instance.cards(dataset), instance.lineage(dataset)
+        instance, dataset = instance_of(found.project), published(found.project, subject.name)
+        if instance is None or dataset is None:
+            return None
+        with closing(instance):
+            cards, others = instance.cards(dataset), instance.lineage(dataset)
     except LakehouseError as error:
         click.echo(f"What is made of the dataset is left out: {error}", err=True)
         return None
-    finally:
-        instance.close()
-    return Downstream(tuple(card.title for card in cards), tuple(f"{other.kind} {other.id}" for other in others))
+    return Downstream(tuple(card.title for card in cards), tuple((other.kind, other.id) for other in others))

@@ -29,6 +29,8 @@ from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.orchestration.evidence import ENDED, Position, gather
 
 NAME = "certificates"
+AHEAD = dt.timedelta(hours=1)
+"""How far the clock of another machine may be ahead, or this one's be set back: what was seen by it counts at once."""
 Clock = Callable[[], dt.datetime]
 
 
@@ -82,7 +84,7 @@ def look(project: Project, instance: dg.DagsterInstance, position: Position, now
     new, unasked = _observations(found, held, now)
     recorded = known.record(found.project.lake, [*seen, *new])
     evidence = [*held, *seen, *new]
-    moment = max([now, *(evidence.at for evidence in seen)])  # another machine's clock may be ahead
+    moment = max([now, *(one.at for one in evidence if one.at <= now + AHEAD)])
     approvals, unread = found.readable_approvals()
     certificates = found.judged(moment, evidence, approvals)
     told = _tell(instance, found.subjects, certificates)

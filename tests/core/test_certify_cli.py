@@ -117,18 +117,27 @@ def test_only_marts_that_ask_for_it_are_certified(lakehouse: Lakehouse, mart: st
     assert why in capsys.readouterr().err
 
 
+def test_page_of_a_certificate_that_is_approved_and_lost_says_first_that_it_is_none(lakehouse: Lakehouse, folder: Path) -> None:
+    lakehouse("request", MART, "--why", "x")
+    lakehouse("approve", MART, "--by", "bo@shop.test")
+    assert lakehouse("page", MART, "--output", str(folder / "page.md")) == 0
+    title, _, certificate, *_ = (folder / "page.md").read_text().split("\n\n")
+    assert title == "# Fulfilment by day: not certified"
+    assert " is not active: its state is approved since " in certificate.replace("\\_", "_")
+
+
 def test_page_is_html_or_markdown_and_shows_nothing_as_markup(lakehouse: Lakehouse, folder: Path, project: Project) -> None:
     lakehouse("request", MART, "--why", "<b>board</b> | *weekly*")
     lakehouse("approve", MART, "--by", "bo@shop.test")
     green(project)
     assert lakehouse("page", MART) == 0
     page = (folder / ".lakehouse" / "certificates" / f"{MART}.html").read_text()
-    assert "<h1>Fulfilment by day: active</h1>" in page
+    assert "<h1>Fulfilment by day: certified</h1>" in page
     assert "&lt;b&gt;board&lt;/b&gt;" in page
     assert all(part in page for part in ("How punctual each warehouse was.", "raw/operations/shipment", "control_total", "bo@shop.test"))
     assert lakehouse("page", MART, "--output", str(folder / "page.md")) == 0
     text = (folder / "page.md").read_text()
-    assert text.startswith("# Fulfilment by day: active\n")
+    assert text.startswith("# Fulfilment by day: certified\n")
     assert r"\<b\>board\</b\> \| \*weekly\*" in text
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,10 +15,12 @@ import pytest
 
 from lakehouse_platform.certify.approvals import Act, Entry, append_entry, approvals_file
 from lakehouse_platform.certify.evidence import recorded
+from lakehouse_platform.cli.app import run
 from lakehouse_platform.jobs.certificates import CERTIFIED, Certified
 from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.jobs.steps import CheckOutcome
 from lakehouse_platform.orchestration.certification import build_certificates, build_certification_sensor
+from lakehouse_platform.orchestration.evidence import OVERLAP, Position
 from lakehouse_platform.orchestration.steps import evaluation
 from resources.legacy import Legacy
 from tests.definitions.conftest import FIRST, SECOND, TABLE, Shop, opened
@@ -82,11 +84,13 @@ class Tower:
     domo: DomoStandIn
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(tz=dt.UTC))
     cursor: str | None = None
+    behind: dt.timedelta = dt.timedelta()
+    """How far the sensor's clock is."""
 
     @cached_property
     def sensor(self) -> dg.SensorDefinition:
         """As one code server has it from its start."""
-        return build_certification_sensor(self.shop.project, clock=lambda: self.now)
+        return build_certification_sensor(self.shop.project, clock=lambda: self.now - self.behind)
 
     def tick(self) -> None:
         """The sensor's tick."""
@@ -304,9 +308,15 @@ def test_policy_that_somebody_takes_away_in_domo_takes_the_badge(tower: Tower) -
 
 
 def test_badge_that_somebody_takes_or_gives_by_hand_is_put_right(tower: Tower) -> None:
-    tower.domo.account.named(BY_DAY).badge = None
+    given, tower.domo.account.named(BY_DAY).badge = tower.domo.account.named(BY_DAY).badge, None
     tower.tick()
     assert tower.badges == GREEN
+    tower.append(DAYS, Act.REVOKED, "eve@shop.test")
+    tower.tick()
+    tower.domo.account.named(BY_DAY).badge = given
+    assert tower.badges == {BY_DAY: True, ALL: False}
+    tower.tick()
+    assert tower.badges == CHAIN
 
 
 def test_while_domo_is_down_the_loss_is_told_and_the_badge_goes_as_soon_as_it_is_back(tower: Tower) -> None:
@@ -348,6 +358,25 @@ def test_mart_that_is_not_to_be_certified_any_more_loses_its_badge(tower: Tower)
     tower.edit(TOTAL, "      certification: {green_runs: 1}\n", "")
     tower.tick()
     assert tower.badges == {BY_DAY: True, ALL: False}
+
+
+def test_clock_that_is_set_back_gives_no_badge_back(tower: Tower) -> None:
+    tower.tell(CURATED, "control_total", passed=False, day=SECOND)
+    tower.tick()
+    position = Position.from_cursor(tower.cursor)
+    tower.cursor = replace(position, after=(position.after or 0) + OVERLAP).cursor  # much happened since, and nothing is read again
+    tower.behind = dt.timedelta(minutes=30)
+    tower.tick()
+    assert tower.badges == CHAIN
+
+
+def test_page_shows_the_cards_and_datasets_that_domo_makes_of_it(tower: Tower) -> None:
+    tower.domo.add_card("Late shipments, by warehouse", BY_DAY)
+    folder = tower.shop.project.folder
+    assert run(["--project", str(folder), "certify", "page", DAYS, "--output", str(folder / "page.md")]) == 0
+    text = (folder / "page.md").read_text()
+    assert text.startswith(f"# {BY_DAY}: certified\n")
+    assert "| card | Late shipments, by warehouse |" in text
 
 
 def test_where_datasets_go_to_a_folder_the_certificate_is_in_the_check_alone(tower: Tower) -> None:
