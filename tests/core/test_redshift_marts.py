@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import sqlglot
@@ -79,6 +80,22 @@ class Warehouse:
         return self.loaded.rows(f"select {columns} from {name_of(contract, schema)} order by {', '.join(contract.key)}")
 
 
+KNOWN = "          - not_null: {name: fct_revenue_region_is_known}\n"
+OF_CUSTOMERS = """\
+          - relationships:
+              name: fct_revenue_region_is_a_customers
+              arguments: {to: ref('dim_customer'), field: region}
+              config: {where: region <> 'unknown'}
+"""
+
+
+def add_test(file: Path) -> None:
+    """A test of dbt's own that asks of another mart, and of some rows."""
+    said = file.read_text()
+    assert KNOWN in said
+    file.write_text(said.replace(KNOWN, KNOWN + OF_CUSTOMERS))
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     folder = tmp_path_factory.mktemp("redshift_marts")
@@ -87,6 +104,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         loaded = LoadedLake(standin, settings_of(standin, folder), lake)
         loaded.load()
         project = bound_project(folder, lake, loaded.settings)
+        add_test(folder / "assets/marts/models/finance/finance.yml")
         local = mart_project(project)
         assert local.build("resource_type:model", *UNTESTED).failed == ()
         publish_marts(lake, local.scratch, MARTS)
@@ -262,6 +280,12 @@ def test_mart_that_differs_from_a_lake_that_moved_on_is_a_warning_and_says_why(w
     assert (check.name, check.halting, check.figures["columns"]) == (AGREES, False, "units")
     assert check.description == "operations.ods_shipment is loaded at version 1, and the lake is at 2"
     assert (outcome.halted, outcome.figures["built_anew"]) == (None, False)
+
+
+def test_test_that_asks_of_another_mart_is_asked_before_the_commit_too(warehouse: Warehouse) -> None:
+    counted = warehouse.loaded.standin.statements.like("*select count([*]) from (*")
+    asked = [said.text for said in counted if "region <> 'unknown'" in said.text]
+    assert any('"finance"."fct_revenue"' in text and '"customer"."dim_customer"' in text for text in asked)
 
 
 def test_mart_that_breaks_a_test_is_not_committed(warehouse: Warehouse) -> None:

@@ -62,8 +62,9 @@ class Scene:
         return self.dbt.build(*MODELS, *UNTESTED)
 
     def built(self) -> Seen:
-        """A build that nothing disturbs; no relation of it is left over."""
+        """A build that nothing disturbs; no relation of it is left over, and nothing of others goes with what is dropped."""
         assert self.build().failed == ()
+        assert self.loaded.standin.statements.like("*cascade*") == []
         verbs = [entry.verb for entry in self.loaded.standin.statements.like()]
         self.begins = verbs[: verbs.index("CREATE TABLE")].count("COMMIT")
         assert self.loaded.standin.rows("select relname from pg_class where relkind in ('r', 'v') and relname like '%\\_\\_dbt%'") == []

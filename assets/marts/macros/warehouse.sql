@@ -119,9 +119,12 @@ where not exists (
 {% endif %}
 {% endmacro %}
 
-{# Whether a test judges the model that is being built, and more than warns. #}
+{# Whether a test judges the model that is being built, more than warns, and asks of nothing that may be built after it. #}
 {% macro holds_back(node) %}
-    {% if node.resource_type != 'test' or node.config.severity | lower != 'error' %}{{ return(false) }}{% endif %}
+    {% if node.resource_type != 'test' or node.config.severity | lower != 'error' or node.config.error_if != '!= 0' %}{{ return(false) }}{% endif %}
+    {% for used in node.depends_on.nodes if used.startswith('model.') and used not in [model.unique_id] + model.depends_on.nodes %}
+        {{ return(false) }}
+    {% endfor %}
     {% set named = node.config.get('meta', {}).get('dagster', {}).get('ref', {}).get('name') %}
     {{ return(node.attached_node == model.unique_id or named == model.name) }}
 {% endmacro %}
@@ -129,8 +132,13 @@ where not exists (
 {# What a test asks, of the table as the open transaction has it. #}
 {% macro query_of(node) %}
     {% if not node.test_metadata %}{{ return(render(node.raw_code)) }}{% endif %}
-    {% set given = dict(node.test_metadata.kwargs) %}
-    {% do given.update({'model': this}) %}
+    {% set given = {} %}
+    {% for name, value in node.test_metadata.kwargs.items() %}
+        {% set relation = value is string and (value.startswith('ref(') or value.startswith('source(')) %}
+        {% do given.update({name: render('{{ ' ~ value ~ ' }}') if relation else value}) %}
+    {% endfor %}
+    {% set where = node.config.get('where') %}
+    {% do given.update({'model': '(select * from ' ~ this ~ ' where ' ~ where ~ ') as asked' if where else this}) %}
     {{ return(context['test_' ~ node.test_metadata.name](**given)) }}
 {% endmacro %}
 
