@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from lakehouse_platform.cli.app import run
 from lakehouse_platform.settings import load_environment
@@ -13,7 +14,8 @@ from lakehouse_platform.settings import load_environment
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "lakehouse_platform" / "cli" / "templates"
 SHARED = ["dagster.yaml", "workspace.yaml", "assets/marts/profiles.yml", *(
-    f"assets/marts/macros/{name}.sql" for name in ("control_total", "history", "lake", "schema_name", "time"))]
+    path.relative_to(TEMPLATES).as_posix() for path in sorted(TEMPLATES.glob("assets/marts/macros/*.sql")))]
+SAID_OF_MARTS = ("require-dbt-version", "on-run-start", "flags")
 Captured = pytest.CaptureFixture[str]
 
 
@@ -62,3 +64,9 @@ def test_a_value_that_cannot_be_right_is_a_usage_error(tmp_path: Path, capsys: C
 @pytest.mark.parametrize("name", SHARED)
 def test_what_a_new_lakehouse_shares_with_this_one_is_the_same(name: str) -> None:
     assert (TEMPLATES / name).read_bytes() == (ROOT / name).read_bytes()
+
+
+@pytest.mark.parametrize("key", SAID_OF_MARTS)
+def test_marts_of_a_new_lakehouse_are_built_as_those_of_this_one(key: str) -> None:
+    new, this = (YAML(typ="safe").load((folder / "assets" / "marts" / "dbt_project.yml").read_text()) for folder in (TEMPLATES, ROOT))
+    assert new[key] == this[key]

@@ -5,14 +5,14 @@ it. Other targets ask for nothing.
 #}
 {% macro layout_of(name) %}{{ return(var('layouts', {}).get(name, {})) }}{% endmacro %}
 
-{# Stands at the top of each mart. With a `key`, only rows that differ are written. #}
+{# Stands at the top of each mart, below what else is done before its commit. With a `key`, only rows that differ are written. #}
 {% macro served(key=none) %}{{ return(adapter.dispatch('served')(key)) }}{% endmacro %}
 
 {% macro default__served(key) %}{% endmacro %}
 
 {% macro redshift__served(key) %}
     {% set layout = layout_of(model.name) %}
-    {{ config(dist=layout.get('dist', 'auto'), grants=granted(layout), post_hook="{{ remember_layout() }}") }}
+    {{ config(dist=layout.get('dist', 'auto'), grants=granted(layout), post_hook=["{{ remember_layout() }}", "{{ audit() }}"]) }}
     {% if layout.get('sort') %}{{ config(sort=layout.sort, sort_type='compound') }}{% endif %}
     {% if key %}
         {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key=key, on_schema_change='fail') }}
@@ -105,6 +105,46 @@ where not exists (
     {%- for own, theirs in key.items() %} and present.{{ theirs }} = {{ adapter.quote(this.identifier) }}.{{ own }}{% endfor %}
 )
 {%- endif %}
+{% endmacro %}
+
+{# The tests that are asked for, before the mart's commit: where one finds rows, nothing is committed, and reports keep the old ones. #}
+{% macro audit() %}
+{% if execute %}
+    {% set broken = [] %}
+    {% for node in graph.nodes.values() if node.unique_id in selected_resources and holds_back(node) %}
+        {% set found = run_query('select count(*) from (' ~ query_of(node) ~ ') as failures').columns[0].values()[0] %}
+        {% if found %}{% do broken.append(node.name ~ ' (' ~ found ~ ')') %}{% endif %}
+    {% endfor %}
+    {% if broken %}{{ exceptions.raise_compiler_error('held back by its tests: ' ~ broken | join(', ')) }}{% endif %}
+{% endif %}
+{% endmacro %}
+
+{# Whether a test judges the model that is being built, more than warns, and asks of nothing that may be built after it. #}
+{% macro holds_back(node) %}
+    {% if node.resource_type != 'test' or node.config.severity | lower != 'error' or node.config.error_if != '!= 0' %}{{ return(false) }}{% endif %}
+    {% for used in node.depends_on.nodes if used.startswith('model.') and used not in [model.unique_id] + model.depends_on.nodes %}
+        {{ return(false) }}
+    {% endfor %}
+    {% set named = node.config.get('meta', {}).get('dagster', {}).get('ref', {}).get('name') %}
+    {{ return(node.attached_node == model.unique_id or named == model.name) }}
+{% endmacro %}
+
+{# What a test asks, of the table as the open transaction has it. #}
+{% macro query_of(node) %}
+    {% if not node.test_metadata %}{{ return(render(node.raw_code)) }}{% endif %}
+    {% set given = {} %}
+    {% for name, value in node.test_metadata.kwargs.items() %}
+        {% set relation = value is string and (value.startswith('ref(') or value.startswith('source(')) %}
+        {% do given.update({name: render('{{ ' ~ value ~ ' }}') if relation else value}) %}
+    {% endfor %}
+    {% set where = node.config.get('where') %}
+    {% do given.update({'model': '(select * from ' ~ this ~ ' where ' ~ where ~ ') as asked' if where else this}) %}
+    {{ return(context['test_' ~ node.test_metadata.name](**given)) }}
+{% endmacro %}
+
+{# A test that is asked while its model is built means the model's own table. #}
+{% macro ref(name) %}
+    {{ return(this if execute and model.resource_type == 'model' and name == model.name else builtins.ref(name)) }}
 {% endmacro %}
 
 {# A view that reports are made of. It is bound when it is queried, so that its mart can be built anew beneath it. #}
