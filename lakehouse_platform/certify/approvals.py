@@ -224,13 +224,13 @@ def _mistakes(standing: Standing, entry: Entry) -> list[tuple[str, str]]:
         return []
     request, found = standing.request, []
     if entry.until is None or entry.until <= entry.at:
-        found.append(("until", "is not after `at`: the approval would have ended before it began."))
+        found.append(("until", "`until` is not after `at`: the approval would have ended before it began."))
     if request is None:
         return [*found, ("", "approves without an open request: somebody has to request it first.")]
     if same_person(request.by, entry.by):
         found.append(("by", f"{entry.by} requested it and cannot approve it. Somebody else has to."))
     if request.contract != entry.contract:
-        found.append(("contract", "is not the contract that was requested. Request it again as it is now."))
+        found.append(("contract", "`contract` is not what was requested. Request it again as it is now."))
     return found
 
 
@@ -273,7 +273,7 @@ def append_entry(contract: Contract, entry: Entry) -> Path:
     findings = Findings()
     _entries(parse_document(whole, file, findings), file, findings)
     if findings.found:
-        raise ApprovalRefused("\n".join(map(str, findings.found)))
+        raise ApprovalRefused("Nothing was written.\n" + "\n".join(map(str, findings.found)))
     try:
         with file.open("a", encoding="utf-8") as opened:
             opened.write(whole[len(held):] if file.stat().st_size else whole)

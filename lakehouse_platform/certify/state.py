@@ -203,7 +203,7 @@ def next_step(found: Certificate, fingerprint: str) -> str:
         return f"somebody else than {request.by}: lakehouse certify approve {name}"
     if found.state is not State.APPROVED:
         return f"lakehouse certify request {name} --why …"
-    return "; ".join(dict.fromkeys(_STEPS[gate.gate] for gate in found.closed))
+    return "; ".join(dict.fromkeys((_UNSEEN if gate.verdict is Verdict.MISSING else _STEPS)[gate.gate] for gate in found.closed))
 
 
 _STEPS = {
@@ -218,3 +218,8 @@ _STEPS = {
     Gate.RECONCILIATION: "reconcile the sources",
     Gate.UPSTREAM: "see to the certificates upstream first",
 }
+_UNSEEN = {
+    **dict.fromkeys(_STEPS, "run what was never run, from the sources to the dataset"), Gate.CHECKS: _STEPS[Gate.CHECKS],
+    **dict.fromkeys((Gate.OWNER, Gate.ACCESS), "publish the dataset: the sensor of certificates then asks Domo about it"),
+}
+"""The same where nothing, or not enough, is known."""

@@ -67,7 +67,7 @@ def test_what_stands_there_stays_to_the_letter(mart: Contract, ending: str) -> N
 
 @pytest.mark.parametrize(("entry", "why"), [
     (Entry(Act.APPROVED, "Ana@shop.test", APPROVAL.at, OURS, APPROVAL.until), "Ana@shop.test requested it and cannot approve it"),
-    (Entry(Act.APPROVED, "bo@shop.test", APPROVAL.at, OTHER, APPROVAL.until), "is not the contract that was requested"),
+    (Entry(Act.APPROVED, "bo@shop.test", APPROVAL.at, OTHER, APPROVAL.until), "`contract` is not what was requested"),
     (Entry(Act.APPROVED, "bo@shop.test", APPROVAL.at, OURS, NINE), "is not after `at`"),
     (Entry(Act.APPROVED, "bo@shop.test", NINE - dt.timedelta(hours=1), OURS, APPROVAL.until), "is earlier than the entry before it"),
     (Entry(Act.APPROVED, "ana+board@shop.test", APPROVAL.at, OURS, APPROVAL.until), "requested it and cannot approve it"),
@@ -120,8 +120,8 @@ def test_a_refused_first_entry_leaves_no_file(mart: Contract) -> None:
     (GRANTED, ["1: approves without an open request: somebody has to request it first."]),
     (ASKED + GRANTED + GRANTED, ["3: approves without an open request: somebody has to request it first."]),
     (ASKED + GRANTED.replace("bo@", "ANA@"), ["2: ANA@shop.test requested it and cannot approve it. Somebody else has to."]),
-    (ASKED + GRANTED.replace(OURS, OTHER), ["2: is not the contract that was requested. Request it again as it is now."]),
-    (ASKED + GRANTED.replace("2027-05-19", "2026-05-19"), ["2: is not after `at`: the approval would have ended before it began."]),
+    (ASKED + GRANTED.replace(OURS, OTHER), ["2: `contract` is not what was requested. Request it again as it is now."]),
+    (ASKED + GRANTED.replace("2027-05-19", "2026-05-19"), ["2: `until` is not after `at`: the approval would have ended before it began."]),
     (ASKED + GRANTED.replace("T10:", "T08:"), ["2: is earlier than the entry before it: entries are appended in the order of time."]),
     ("- revoked: {by: eve@shop.test, at: 2026-11-20T09:00:00Z, why: x}\n", ["1: revokes what is neither requested nor approved."]),
     (ASKED + "- approved:\n    by: bo@shop.test\n\t", ["4: a tab is used for indentation. YAML takes spaces only."]),

@@ -70,6 +70,13 @@ def test_approval_waits_for_the_evidence() -> None:
         Gate.RECONCILIATION: Verdict.NOT_APPLICABLE, Gate.UPSTREAM: Verdict.NOT_APPLICABLE}
 
 
+def test_what_to_do_next_is_to_run_what_never_ran_and_to_mend_what_failed() -> None:
+    assert next_step(certificate(SUBJECT, GRANTED, [], hour(1)), OURS) == (
+        "run the mart until its blocking checks have passed often enough; run what was never run, from the sources to the dataset; "
+        "publish the dataset: the sensor of certificates then asks Domo about it")
+    assert next_step(found(2, RED["owner"]), OURS) == "give the dataset its owner in Domo"
+
+
 RED = {
     "check of the mart": seen(MART, 2, passed=False, name="shape", run="bad"),
     "control total": seen(MART, 2, passed=False, name="total", run="bad"),
