@@ -9,7 +9,7 @@ from lakehouse_platform.incidents import wording
 from lakehouse_platform.incidents.base import Block, Incident, Message, Problem, Severity, Stage
 from lakehouse_platform.incidents.blocks import TEXT, bullets, context, cut, escaped, fitted, header, section
 from lakehouse_platform.incidents.policy import FLAPS, Policy
-from lakehouse_platform.incidents.wording import days_of, duration, headline, moment, name_of
+from lakehouse_platform.incidents.wording import days_of, duration, headline, moment, name_of, subject_of
 
 MOST = 20
 """Assets that a list names."""
@@ -32,7 +32,7 @@ def parent(incident: Incident, policy: Policy, into: Incident | None = None) -> 
 
 def _title(incident: Incident) -> str:
     mended = incident.root_problem.closed is not None
-    return f"{_subject(incident)} is mended, what followed from it is not" if mended else headline(incident)
+    return f"{subject_of(incident)} is mended, what followed from it is not" if mended else headline(incident)
 
 
 def _standing(incident: Incident) -> Problem:
@@ -139,7 +139,7 @@ def _person(name: str) -> str:
 
 
 def _recovered(incident: Incident, policy: Policy) -> Message:
-    title = f"{OVER} {_subject(incident)} is in order again"
+    title = f"{OVER} {subject_of(incident)} is in order again"
     root, same = _cause(incident)
     ended = incident.recovered or incident.opened
     lines = (
@@ -154,13 +154,8 @@ def _recovered(incident: Incident, policy: Policy) -> Message:
     return Message(escaped(f"{title} after {duration(ended - incident.opened)}."), fitted(blocks))
 
 
-def _subject(incident: Incident) -> str:
-    name = name_of(incident.title or incident.root_problem.asset)
-    return name[:1].upper() + name[1:] if name.startswith(("dataset ", "job ", "sensor ", "source ")) else name
-
-
 def _merged(incident: Incident, into: Incident | None) -> Message:
-    title = f"{PART} {_subject(incident)}: part of another incident"
+    title = f"{PART} {subject_of(incident)}: part of another incident"
     if into is None:
         said = "It has the same cause as another incident, which is over."
     else:
@@ -205,7 +200,7 @@ def recovery(incident: Incident) -> Message:
     ended = incident.recovered or incident.opened
     others = len({p.asset for p in incident.problems} - {incident.root_problem.asset})
     also = f" and {_count(others, 'other asset')} are" if others else " is"
-    text = f"{OVER} It is over after {duration(ended - incident.opened)}: {_subject(incident)}{also} in order again."
+    text = f"{OVER} It is over after {duration(ended - incident.opened)}: {subject_of(incident)}{also} in order again."
     return Message(escaped(text), (section(escaped(text)),))
 
 
@@ -226,5 +221,5 @@ def _finding(incident: Incident, policy: Policy, *, is_new: bool) -> str:
     also = f" With it: {_count(others, 'other asset')}." if others else ""
     owner = f" · {incident.owner}" if incident.owner else ""
     began = f"{incident.opened.astimezone(policy.zone):%d %b %H:%M}"
-    said = f"{_subject(incident)}: {wording.what(root, days_of(same))}{also} Since {began}{owner} · {incident.id}"
+    said = f"{subject_of(incident)}: {wording.what(root, days_of(same))}{also} Since {began}{owner} · {incident.id}"
     return escaped(f"{'(new) ' if is_new else ''}{said}")

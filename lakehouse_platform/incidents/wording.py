@@ -12,6 +12,9 @@ from lakehouse_platform.incidents.cause import SOURCE
 from lakehouse_platform.incidents.fold import JOB
 
 SENSOR = "sensor/"
+LANDING = "landing/"
+"""Prefix of what stands for the landing folders of a domain."""
+LANDING_WORDS = "landing folders of"
 DATASETS = "domo"
 UNNAMED = "Failure"
 """What the orchestrator calls a failure whose text says it all."""
@@ -21,7 +24,7 @@ _MOST_DAYS = 5
 
 def name_of(asset: str) -> str:
     """An asset as people call it: `finance.invoice (ODS)`, `dataset finance.revenue`."""
-    for prefix, noun in ((SOURCE, "source"), (JOB, "job"), (SENSOR, "sensor")):
+    for prefix, noun in ((SOURCE, "source"), (JOB, "job"), (SENSOR, "sensor"), (LANDING, LANDING_WORDS)):
         if asset.startswith(prefix):
             return f"{noun} {asset.removeprefix(prefix)}"
     zone, _, table = asset.partition("/")
@@ -36,14 +39,19 @@ def table_of(asset: str) -> str:
     return asset.partition("/")[2].replace("/", ".")
 
 
+def subject_of(incident: Incident) -> str:
+    """What it is about, as a sentence begins; names of tables stay as they are."""
+    name = name_of(incident.title or incident.root_problem.asset)
+    return name[:1].upper() + name[1:] if name.startswith(("dataset ", "job ", "sensor ", "source ", LANDING_WORDS)) else name
+
+
 def headline(incident: Incident) -> str:
     """What is wrong in one line, by the root."""
-    root, subject = incident.root_problem, name_of(incident.title or incident.root_problem.asset)
+    root = incident.root_problem
     if incident.title.startswith(SOURCE):
         failed = {p.asset for p in incident.problems if p.check is None and p.error == root.error}
         return f"Source {incident.title.removeprefix(SOURCE)}: {len(failed)} tables failed"
-    return f"{subject[:1].upper()}{subject[1:]} {_predicate(root)}" if subject.startswith(("dataset ", "job ", "sensor ")) else (
-        f"{subject} {_predicate(root)}")
+    return f"{subject_of(incident)} {_predicate(root)}"
 
 
 _PREDICATES = {
@@ -151,7 +159,7 @@ def links(problem: Problem, ui: str) -> list[tuple[str, str]]:
     """Pages of the orchestrator's interface, by what they show; none where nobody reaches it."""
     if not ui:
         return []
-    asset = [] if problem.asset.startswith((JOB, SENSOR)) else [("the asset", f"{ui}/assets/{quote(problem.asset)}")]
+    asset = [] if problem.asset.startswith((JOB, SENSOR, LANDING)) else [("the asset", f"{ui}/assets/{quote(problem.asset)}")]
     return [*([("the run's log", f"{ui}/runs/{quote(problem.run)}")] if problem.run else []), *asset]
 
 
@@ -160,6 +168,8 @@ def next_steps(problem: Problem, days: Sequence[str]) -> list[str]:
     table, again = table_of(problem.asset), _again(problem.asset, days)
     if problem.trouble is Trouble.HEARTBEAT:
         return ["See that the Dagster daemon runs, and that the sensor is switched on."]
+    if problem.asset.startswith(LANDING):
+        return ["Take the files in by a contract, or have them land where one does; they lie in quarantine until then."]
     if problem.asset.startswith((JOB, SOURCE)) or not table:
         return ["Read the run's log."]
     steps = {

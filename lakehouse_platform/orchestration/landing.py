@@ -21,7 +21,6 @@ from lakehouse_platform.jobs.project import Project
 from lakehouse_platform.naming import LANDING, Zone
 from lakehouse_platform.orchestration.definitions import partitions_of
 from lakehouse_platform.orchestration.describe import key_of
-from lakehouse_platform.orchestration.sensors import Alert, Send
 from lakehouse_platform.sources.landing import LandedFile
 from lakehouse_platform.sources.landing.events import arrivals
 
@@ -36,6 +35,8 @@ HIDDEN = 300
 """Seconds after which a message is given again whose file was not yet taken in."""
 SWEEP = dt.timedelta(minutes=10)
 """Between two looks through all folders."""
+LANDED, FILES_ARE_DECLARED = "landing", "files_are_declared"
+"""First part of the key that stands for a domain's landing folders, and the check of them."""
 FIRST_WAIT, LONGEST_WAIT = dt.timedelta(minutes=5), dt.timedelta(hours=6)
 """Before files whose run failed are asked for again; it doubles each time."""
 
@@ -52,11 +53,11 @@ class Woken:
     """Messages that are no events of S3; they are left to the queue's own rules."""
 
 
-def build_landing_sensor(project: Project, send: Send | None = None, *, hidden: int = HIDDEN) -> dg.SensorDefinition:
+def build_landing_sensor(project: Project, *, hidden: int = HIDDEN) -> dg.SensorDefinition:
     """Starts a run for each table and business day that files wait for; runs from the start.
 
-    What no contract takes goes to quarantine here, and is logged, and told to `send`. A message whose file waits on is given again
-    after `hidden` seconds.
+    What no contract takes goes to quarantine here, and is told as a failed check of its domain's landing folders. A message whose file
+    waits on is given again after `hidden` seconds.
     """
     keys = [key_of(Zone.RAW, contract) for contract in project.landing]
 
@@ -68,8 +69,9 @@ def build_landing_sensor(project: Project, send: Send | None = None, *, hidden: 
         now, queue = dt.datetime.now(tz=dt.UTC), queue_of(project)
         woken = read_messages(project, queue.receive(most=MOST, hidden=hidden) if queue is not None else ())
         sweeping = queue is None or _due(context.cursor, now)
-        for refused in _undeclared(project, woken, sweeping=sweeping):
-            _tell(context, refused, send)
+        for domain in _looked_through(project, woken, sweeping=sweeping):
+            if refused := refuse_undeclared(project, domain):
+                _tell(context, domain, refused)
         found = {c.name: waiting(project, c) for c in project.landing if sweeping or _told_of(woken, c)}
         if queue is not None:
             queue.delete([*woken.idle, *settled(woken, found)])
@@ -115,18 +117,19 @@ def _told_of(woken: Woken, contract: Contract) -> bool:
     return any(path.split("/")[1:4:2] == [contract.domain, contract.table] for path in woken.messages)
 
 
-def _undeclared(project: Project, woken: Woken, *, sweeping: bool) -> Iterator[Refused]:
+def _looked_through(project: Project, woken: Woken, *, sweeping: bool) -> list[str]:
+    """Domains whose landing folders may hold what no contract takes."""
     declared = {(c.domain, c.table) for c in project.landing}
     told = {path.split("/")[1] for path in woken.messages if tuple(path.split("/")[1:4:2]) not in declared}
-    for domain in sorted(told | ({c.domain for c in project.contracts} if sweeping else set())):
-        yield from refuse_undeclared(project, domain)
+    return sorted(told | ({c.domain for c in project.contracts} if sweeping else set()))
 
 
-def _tell(context: dg.SensorEvaluationContext, refused: Refused, send: Send | None) -> None:
-    alert = Alert("undeclared", refused.path, None, refused.reason, {"file": refused.file}, "")
-    context.log.warning(f"{refused.path}: {refused.reason}")
-    if send is not None:
-        send(alert)
+def _tell(context: dg.SensorEvaluationContext, domain: str, refused: Sequence[Refused]) -> None:
+    for one in refused:
+        context.log.warning(f"{one.path}: {one.reason}")
+    context.instance.report_runless_asset_event(dg.AssetCheckEvaluation(
+        dg.AssetKey([LANDED, domain]), FILES_ARE_DECLARED, passed=False, severity=dg.AssetCheckSeverity.WARN,
+        metadata={"files_refused": len(refused)}, description=" ".join(sorted({one.reason for one in refused}))))
 
 
 def settled(woken: Woken, found: Mapping[str, Sequence[LandedFile]]) -> list["Message"]:

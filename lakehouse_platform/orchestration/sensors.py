@@ -4,8 +4,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import chain
 
 import dagster as dg
@@ -18,23 +17,6 @@ from lakehouse_platform.orchestration.describe import key_of
 from lakehouse_platform.orchestration.gaps import busy_assets, gaps_now
 from lakehouse_platform.orchestration.steps import evaluation
 from lakehouse_platform.zones.status import status
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Something that somebody should look at and that no asset stands for. It holds figures and names, never values of rows."""
-
-    kind: str
-    """undeclared."""
-    subject: str
-    """Path below the lake's root."""
-    partition: str | None
-    text: str
-    details: dict[str, object]
-    run_id: str
-
-
-Send = Callable[[Alert], None]
 
 
 def build_automation_sensor() -> dg.SensorDefinition:

@@ -235,6 +235,18 @@ def test_what_is_quoted_calls_nobody_though_slack_looks_for_mentions_in_plain_te
     assert blocks.count('"verbatim": true') == blocks.count('"mrkdwn"') > 0
 
 
+def test_files_that_no_contract_takes_are_a_finding_of_their_domains_landing_folders() -> None:
+    desk = Desk()
+    why = "No contract takes files from raw/sales/_landing/ordres."
+    desk.tick(checked(1, "landing/sales", "files_are_declared", None, halting=False, text=why))
+    desk.tick(after=24 * HOUR)
+    said = f"Landing folders of sales: Check files_are_declared failed: {why} Since 20 Nov 12:00 · {desk.only().id}"
+    assert f"• (new) {said}" in desk.slack.show()
+    [step] = next_steps(desk.only().root_problem, [])
+    assert "quarantine" in step
+    assert "`" not in step, "no command knows a folder that is no table's"
+
+
 def test_a_job_that_is_about_no_day_says_so_and_leads_to_its_run_only() -> None:
     lines = shown(messages.parent(incident(failed(1, "job/nightly", None)), POLICY))
     assert "Means: What the run was to make is missing; what is downstream keeps what it had." in lines

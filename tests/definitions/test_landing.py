@@ -7,7 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,6 @@ from lakehouse_platform.orchestration.instance import open_instance
 from lakehouse_platform.orchestration.landing import FIRST_WAIT, build_landing_sensor, plan_runs
 from lakehouse_platform.orchestration.materialize import RunResult, materialize
 from lakehouse_platform.orchestration.observations import Runs, observed
-from lakehouse_platform.orchestration.sensors import Alert
 from tests.core.landing_cases import Shop, shop
 from tests.core.test_landing_events import bridged, notified
 from tests.standins.account import StandIns
@@ -52,11 +51,10 @@ class Yard:
     queue: str
     shop: Shop
     instance: dg.DagsterInstance
-    told: list[Alert] = field(default_factory=list)
     cursor: str | None = None
 
     def __post_init__(self) -> None:
-        self.sensor = build_landing_sensor(self.shop.project, self.told.append, hidden=HIDDEN)
+        self.sensor = build_landing_sensor(self.shop.project, hidden=HIDDEN)
         self.defs = build_definitions(self.shop.project, sensors=[self.sensor])
 
     def land(self, name: str, content: str, folder: str = FOLDER) -> None:
@@ -227,7 +225,10 @@ def test_file_that_no_contract_takes_goes_to_quarantine_and_is_told_of(yard: Yar
     yard.tick()
     yard.land("a.csv", "x", "raw/sales/_landing/ordres")
     assert yard.tick() == []
-    assert [(a.kind, a.details["file"]) for a in yard.told] == [("undeclared", "a.csv")]
+    found = yard.instance.event_log_storage.get_event_records(dg.EventRecordsFilter(dg.DagsterEventType.ASSET_CHECK_EVALUATION))
+    (told,) = [seen for record in found for seen in observed(record, Runs(yard.instance))]
+    assert (told.asset, told.passed, dict(told.figures)) == ("landing/sales", False, {"files_refused": 1})
+    assert told.text.startswith("No contract takes files from raw/sales/_landing/ordres. Files may land in")
     assert sorted(name.partition("-")[2] for name in yard.quarantine) == ["a.csv", "a.csv.reason.json"]
     time.sleep(HIDDEN)
     yard.tick()
