@@ -1,4 +1,6 @@
-"""A publication to Domo disturbed at each of its calls: readers see the old rows or the new ones, and the next try completes it."""
+"""A publication to Domo disturbed at each of its calls: readers see the old rows or the new ones, under their own columns, and the next try
+completes it.
+"""
 
 from __future__ import annotations
 
