@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderResult
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
 WIDE = 160
 """Columns of a table that goes into a file or a pipe."""
+_BETWEEN = 3
+"""Columns from one column's text to the next one's."""
 
 
 def console(*, errors: bool = False) -> Console:
@@ -42,18 +44,57 @@ def show_table(headings: Sequence[Heading], rows: Iterable[Sequence[str]]) -> No
     console().print(table_of(headings, rows))
 
 
-def table_of(headings: Sequence[Heading], rows: Iterable[Sequence[str]]) -> Table:
-    """A table that can be printed; text in it is never markup."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A table; where words would have to be broken to fit, each row as a paragraph of what it has. Text in it is never markup."""
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        table.add_column(Text(heading.name), justify="right" if heading.right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
+    headings: Sequence[Heading]
+    rows: Sequence[Sequence[str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """What is printed, by the room that there is."""
+        from rich.padding import Padding
+        from rich.text import Text
+
+        widths = self._widths(options.max_width - _BETWEEN * len(self.headings))
+        if widths:
+            yield self._table(widths)
+            return
+        for first, *rest in self.rows:
+            yield Text(first, style="bold")
+            told = [f"{heading.name} {cell}" for heading, cell in zip(self.headings[1:], rest, strict=True) if cell not in ("", "·")]
+            yield Padding(Text(" · ".join(told)), (0, 0, 0, 2))
+
+    def _widths(self, room: int) -> list[int]:
+        """A width for each column, the widest cut first, and no word broken; none where there is no room for that."""
+        from rich.cells import cell_len
+
+        columns = [[heading.name, *(row[n] for row in self.rows)] for n, heading in enumerate(self.headings)]
+        words = [max((cell_len(word) for cell in column for word in cell.split()), default=0) for column in columns]
+        widths = [max(cell_len(line) for cell in column for line in cell.split("\n")) for column in columns]
+        while sum(widths) > room:
+            cut = max((n for n, width in enumerate(widths) if width > words[n]), key=widths.__getitem__, default=None)
+            if cut is None:
+                return []
+            widths[cut] -= 1
+        return widths
+
+    def _table(self, widths: Sequence[int]) -> Table:
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for heading, width in zip(self.headings, widths, strict=True):
+            table.add_column(Text(heading.name), justify="right" if heading.right else "left", overflow="fold", width=width)
+        for row in self.rows:
+            table.add_row(*(Text(cell) for cell in row))
+        return table
+
+
+def table_of(headings: Sequence[Heading], rows: Iterable[Sequence[str]]) -> Listing:
+    """A table that can be printed."""
+    return Listing(headings, [tuple(row) for row in rows])
 
 
 def figure(number: int | None) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 
 import pytest
+from rich.console import Console
 
-from lakehouse_platform.cli.terminal import Heading, duration, figure, instant, show_table, showing, sparkline
+from lakehouse_platform.cli.terminal import Heading, duration, figure, instant, show_table, showing, sparkline, table_of
 
 Captured = pytest.CaptureFixture[str]
 
@@ -32,6 +34,23 @@ def test_text_in_a_table_is_never_markup(capsys: Captured) -> None:
     show_table([Heading("name"), Heading("rows", right=True)], [["[red]x[/red]", "1"]])
     assert [line.strip() for line in capsys.readouterr().out.splitlines() if line.strip()] == [
         "name           rows", "───────────────────", "[red]x[/red]      1"]
+
+
+def printed(width: int) -> list[str]:
+    out = Console(file=io.StringIO(), width=width, record=True)
+    headings = [Heading("table"), Heading("rows", right=True), Heading("complete through"), Heading("none"), Heading("what")]
+    out.print(table_of(headings, [["finance.invoice", "1000", "2026-11-23 12:24:46Z", "·", "some words"]]))
+    return [line.strip() for line in out.export_text().splitlines() if line.strip()]
+
+
+def test_a_table_folds_between_words() -> None:
+    assert printed(53) == [
+        "complete", "table             rows   through      none   what", "─" * 50, "finance.invoice   1000   2026-11-23   ·      some",
+        "12:24:46Z           words"]
+
+
+def test_a_table_that_would_break_words_becomes_paragraphs() -> None:
+    assert printed(40) == ["finance.invoice", "rows 1000 · complete through", "2026-11-23 12:24:46Z · what some words"]
 
 
 def test_without_a_terminal_progress_is_plain_lines(capsys: Captured) -> None:
