@@ -84,13 +84,13 @@ class Tower:
     domo: DomoStandIn
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(tz=dt.UTC))
     cursor: str | None = None
-    behind: dt.timedelta = dt.timedelta()
-    """How far the sensor's clock is."""
+    set_back: dt.datetime | None = None
+    """What the sensor's clock shows instead."""
 
     @cached_property
     def sensor(self) -> dg.SensorDefinition:
         """As one code server has it from its start."""
-        return build_certification_sensor(self.shop.project, clock=lambda: self.now - self.behind)
+        return build_certification_sensor(self.shop.project, clock=lambda: self.set_back or self.now)
 
     def tick(self) -> None:
         """The sensor's tick."""
@@ -361,11 +361,11 @@ def test_mart_that_is_not_to_be_certified_any_more_loses_its_badge(tower: Tower)
 
 
 def test_clock_that_is_set_back_gives_no_badge_back(tower: Tower) -> None:
+    tower.set_back = dt.datetime.now(tz=dt.UTC)
     tower.tell(CURATED, "control_total", passed=False, day=SECOND)
     tower.tick()
     position = Position.from_cursor(tower.cursor)
     tower.cursor = replace(position, after=(position.after or 0) + OVERLAP).cursor  # much happened since, and nothing is read again
-    tower.behind = dt.timedelta(minutes=30)
     tower.tick()
     assert tower.badges == CHAIN
 
