@@ -26,6 +26,8 @@ NEXT = (
     ("make dev", "the Dagster UI with these runs: assets, lineage, partitions, checks"),
     (f'{BIN} query "{HISTORY}"', "invoices that changed, each version with the time it was true"),
     (f"{BIN} quarantine finance.invoice", "the rows that the gate holds back, and why"),
+    (f"{BIN} incidents list", "what the demo's days broke: one incident a cause, told in Slack where an environment names it"),
+    (f"{BIN} certify status finance.kpi_revenue_daily", "why the dataset has its certificate, gate by gate"),
 )
 """Commands to try next, and what they show."""
 
