@@ -306,6 +306,7 @@ def test_mart_that_breaks_a_test_is_not_committed(warehouse: Warehouse) -> None:
         ("Runtime Error in model fct_revenue\n  BrokenPipe: server socket closed.", True), ("Database Error\n  1023", True),
         ("Database Error\n  ('communication error', ConnectionRefusedError(111, 'Connection refused'))", True),
         ("could not complete because of conflict with concurrent transaction", True),
+        ("terminating connection due to administrator command", True), ("could not open relation with OID 1234", True),
         ("Database Error\n  value too long for type character varying(12)", False), ("column \"x10234\" does not exist", False),
     ],
 )
