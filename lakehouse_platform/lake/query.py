@@ -130,7 +130,8 @@ def _tables(connection: duckdb.DuckDBPyConnection, sql: str) -> frozenset[str]:
     row = connection.execute("select json_serialize_sql(?)", [sql]).fetchone()
     tree: dict[str, object] = json.loads(row[0]) if row else {}
     if tree.get("error"):
-        raise QueryError(f"{tree.get('error_message')}. A query is one SELECT; nothing can be changed through it.")
+        wrong = "" if tree.get("error_type") == "not implemented" else f"{tree.get('error_message')}. "  # DuckDB's words for no SELECT
+        raise QueryError(f"{wrong}A query is one SELECT; nothing can be changed through it.")
     statements = tree.get("statements")
     if not isinstance(statements, list) or len(statements) != 1:
         raise QueryError("A query is one SELECT, without a second statement after it.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import dagster as dg
 from dagster._core.definitions.metadata import RawMetadataValue
@@ -106,8 +106,3 @@ def figures(known: Mapping[str, Figure]) -> dict[str, RawMetadataValue]:
 def tags_of(zone: str, contract: Contract) -> dict[str, str]:
     """The contract's tags and the zone."""
     return {**contract.tags, "zone": str(zone), "domain": contract.domain}
-
-
-def markdown_list(lines: Iterable[str]) -> str:
-    """Lines as a list that the interface renders."""
-    return "\n".join(f"- {line}" for line in lines)

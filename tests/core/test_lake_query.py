@@ -86,8 +86,9 @@ def test_table_without_data_says_what_to_materialize(query: LakeQuery) -> None:
     "set lock_configuration = false", "attach '/tmp/x.duckdb' as x", "select 1; select 2",
 ])
 def test_only_one_select_is_taken(query: LakeQuery, sql: str) -> None:
-    with pytest.raises(QueryError, match="one SELECT"):
+    with pytest.raises(QueryError, match="one SELECT") as refused:
         query.run(sql)
+    assert "json" not in str(refused.value)
 
 
 def test_files_outside_the_lake_are_closed(query: LakeQuery, tmp_path: Path) -> None:
