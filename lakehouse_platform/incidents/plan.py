@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from lakehouse_platform.incidents import messages
 from lakehouse_platform.incidents.base import Incident, Message, Problem, Severity, Stage, State, Told
-from lakehouse_platform.incidents.policy import FLAPS, Policy
+from lakehouse_platform.incidents.policy import FLAPS, SETTLE, Policy
 
 OVERDUE = dt.timedelta(minutes=15)
 """For which Slack may be down before that itself is something to look at."""
@@ -79,8 +79,9 @@ def _is_due(incident: Incident, now: dt.datetime, policy: Policy) -> bool:
     """Whether it is to be told now. One that is over already is, where it lasted: Slack was down meanwhile, or nobody looked."""
     if incident.silent or incident.stage in (Stage.MUTED, Stage.MERGED) or incident.severity is Severity.LOW:
         return False
-    lasted = now - incident.noticed if incident.recovered is None else incident.recovered - incident.opened
-    return lasted >= policy.settle
+    if incident.recovered is not None:
+        return incident.recovered - incident.opened >= max(policy.settle, SETTLE)
+    return now - incident.noticed >= policy.settle
 
 
 def overdue(state: State, now: dt.datetime, policy: Policy) -> tuple[Incident, ...]:
