@@ -173,7 +173,9 @@ def _known(place: Place) -> tuple[Incident, ...]:
 
 def _find(known: tuple[Incident, ...], id: str) -> Incident:  # noqa: A002
     found = [incident for incident in known if id and incident.id.startswith(id)]
-    if len(found) != 1:
+    if len(found) > 1:
+        raise UnknownName(f'"{id}" begins the names of {len(found)} incidents: {", ".join(i.id for i in found)}. Say more of it.')
+    if not found:
         raise UnknownName(f'no incident is called "{id}". {did_you_mean(id, [i.id for i in known], noun="incidents")}')
     return found[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,14 @@ def test_an_unknown_one_is_a_usage_error_that_names_the_others(yard: Yard, capsy
     assert id_of(yard) in capsys.readouterr().err
     assert say(yard, "mute", "zz") == 2
     assert id_of(yard) in capsys.readouterr().err
+
+
+def test_a_beginning_that_several_share_names_them(yard: Yard, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    (one,) = known_incidents(yard.instance)
+    several = tuple(replace(one, id=id) for id in ("3f9a000000", "3f00000000", "a000000000"))  # noqa: A001
+    monkeypatch.setattr("lakehouse_platform.orchestration.incident_store.known_incidents", lambda _: several)
+    assert say(yard, "show", "3f") == 2
+    assert '"3f" begins the names of 2 incidents: 3f9a000000, 3f00000000. Say more of it.' in capsys.readouterr().err
 
 
 def test_who_acknowledges_is_named_in_slack_and_nothing_is_repeated(yard: Yard) -> None:
