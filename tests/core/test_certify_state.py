@@ -114,6 +114,19 @@ def test_halted_day_upstream_stays_red_until_that_day_is_run_again() -> None:
     assert found(3, red, seen(ORDERS, 3, passed=True, name="units", day="2")).active
 
 
+def test_tables_whose_checks_share_a_name_are_judged_each_for_itself() -> None:
+    other = Asset("ods/shop/customers", frozenset({"units"}), by_day=True)
+    made = [Evidence(other.key, Kind.RUN, hour(1), True), seen(other.key, 1, passed=False, name="units", day="1")]
+    lost = certificate(replace(SUBJECT, upstream=(*SUBJECT.upstream, other)), GRANTED, [*green(1), *made], hour(2))
+    assert [gate.text for gate in lost.closed] == ["failed: ods/shop/customers:units 1"]
+
+
+@pytest.mark.parametrize(("red", "good"), ["ab", "ba"])
+def test_of_two_results_at_one_time_the_worse_counts(red: str, good: str) -> None:
+    at_once = [seen(DATASET, 2, passed=passed, name="rows_match", run=run) for run, passed in ((red, False), (good, True))]
+    assert not found(2, *at_once).active
+
+
 def test_run_of_the_mart_that_is_still_at_it_changes_nothing() -> None:
     assert found(2, seen(MART, 2, passed=True, name="shape", run="now")).active
 
