@@ -144,7 +144,9 @@ where not exists (
 
 {# A test that is asked while its model is built means the model's own table. #}
 {% macro ref(name) %}
-    {{ return(this if execute and model.resource_type == 'model' and name == model.name else builtins.ref(name)) }}
+    {% set meant = varargs[0] if varargs else name %} {# a package may stand before the model #}
+    {% set own = execute and model.resource_type == 'model' and meant == model.name %}
+    {{ return(this if own else builtins.ref(name, *varargs, **kwargs)) }}
 {% endmacro %}
 
 {# A view that reports are made of. It is bound when it is queried, so that its mart can be built anew beneath it. #}
