@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from lakehouse_platform.incidents import messages
 from lakehouse_platform.incidents.base import Incident, Message, Problem, Severity, Stage, State, Told
-from lakehouse_platform.incidents.policy import FLAPS, SETTLE, Policy
+from lakehouse_platform.incidents.policy import FLAPS, Policy
 
 OVERDUE = dt.timedelta(minutes=15)
 """For which Slack may be down before that itself is something to look at."""
@@ -76,12 +76,10 @@ def _of(incident: Incident, state: State, now: dt.datetime, policy: Policy) -> I
 
 
 def _is_due(incident: Incident, now: dt.datetime, policy: Policy) -> bool:
-    """Whether it is to be told now. One that is over already is, where it lasted: Slack was down meanwhile, or nobody looked."""
+    """Whether it is to be told now. One that is over already is where it was due before: Slack was down. What passes unseen is no news."""
     if incident.silent or incident.stage in (Stage.MUTED, Stage.MERGED) or incident.severity is Severity.LOW:
         return False
-    if incident.recovered is not None:
-        return incident.recovered - incident.opened >= max(policy.settle, SETTLE)
-    return now - incident.noticed >= policy.settle
+    return (incident.recovered or now) - incident.noticed >= policy.settle
 
 
 def overdue(state: State, now: dt.datetime, policy: Policy) -> tuple[Incident, ...]:

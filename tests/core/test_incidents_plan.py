@@ -40,7 +40,7 @@ def test_what_passes_by_itself_is_not_told() -> None:
 
 def test_what_passes_between_two_looks_is_not_told_as_over_either_though_new_ones_are_told_at_once() -> None:
     desk = Desk(policy=replace(POLICY, settle=dt.timedelta()))
-    desk.tick(failed(1, ODS), done(60, ODS))
+    desk.tick(failed(1, ODS), done(1800, ODS), after=HOUR)
     desk.tick(after=HOUR)
     assert desk.slack.posted == {}
 
