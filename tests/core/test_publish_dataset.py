@@ -16,7 +16,7 @@ from lakehouse_platform.contracts.serving import Publication
 from lakehouse_platform.contracts.types import parse_type
 from lakehouse_platform.errors import UnknownName
 from lakehouse_platform.publish.dataset import dataset_spec, publish_dataset
-from lakehouse_platform.publish.destination import DatasetSpec, PublicationIncomplete, PublicationRefused
+from lakehouse_platform.publish.destination import DatasetSpec, Known, PublicationIncomplete, PublicationRefused
 from lakehouse_platform.publish.folder import ExecutionClosed, FolderDataset, FolderDestination, folder_name, read_dataset
 from tests.core.small_lake import CONTRACTS
 
@@ -193,8 +193,8 @@ class ForgetfulDataset(FolderDataset):
 class Forgetful(FolderDestination):
     """Where such datasets are."""
 
-    def adopt(self, spec: DatasetSpec) -> ForgetfulDataset:
-        return ForgetfulDataset(super().adopt(spec)._folder, spec)
+    def adopt(self, spec: DatasetSpec, known: Known | None = None) -> ForgetfulDataset:
+        return ForgetfulDataset(super().adopt(spec, known)._folder, spec)
 
 
 def test_rows_that_are_lost_on_the_way_are_noticed(tmp_path: Path) -> None:
