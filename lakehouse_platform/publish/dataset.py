@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -16,7 +16,6 @@ from lakehouse_platform.publish.destination import (
     DatasetSpec,
     DatasetType,
     Destination,
-    Execution,
     PublicationIncomplete,
     PublicationRefused,
 )
@@ -50,10 +49,10 @@ def publish_dataset(destination: Destination, contract: Contract, rows: pa.Recor
     spec = dataset_spec(contract)
     _check_columns(contract, rows.schema)
     dataset = destination.adopt(spec)
-    with restoring(dataset):
+    with undoing(dataset.restore):
         dataset.prepare()
         execution = dataset.begin()
-        with aborting(execution):
+        with undoing(execution.abort):
             sent = send(execution.upload, rows, part_bytes=part_bytes, at_once=dataset.takes.at_once)
             execution.commit()
     verify(spec, dataset, sent.rows)
@@ -92,24 +91,13 @@ def _check_columns(contract: Contract, schema: pa.Schema) -> None:
 
 
 @contextmanager
-def aborting(execution: Execution) -> Iterator[None]:
-    """Whatever goes wrong inside, the execution does not stay open; what went wrong first is what the caller sees."""
+def undoing(undo: Callable[[], None]) -> Iterator[None]:
+    """Whatever goes wrong inside is undone as far as that goes; what went wrong first is what the caller sees."""
     try:
         yield
     except BaseException:
         with suppress(Exception):
-            execution.abort()
-        raise
-
-
-@contextmanager
-def restoring(dataset: Dataset) -> Iterator[None]:
-    """Whatever goes wrong inside, new columns do not stay over old rows; what went wrong first is what the caller sees."""
-    try:
-        yield
-    except BaseException:
-        with suppress(Exception):
-            dataset.restore()
+            undo()
         raise
 
 

@@ -30,7 +30,7 @@ from lakehouse_platform.publish.changes import (
     plan_by_division,
     plan_by_rows,
 )
-from lakehouse_platform.publish.dataset import aborting, dataset_spec, restoring, verify
+from lakehouse_platform.publish.dataset import dataset_spec, undoing, verify
 from lakehouse_platform.publish.destination import Dataset, DatasetSpec, Destination, Execution, Flow, Method, PublicationRefused
 from lakehouse_platform.publish.parts import PART_BYTES, Sent, send
 from lakehouse_platform.publish.publications import Entry, Event, History
@@ -191,7 +191,7 @@ class _Refresh:
         begun = Entry(
             publications.new_publication(), Event.BEGUN, self.spec.mart, self.dataset.id, self.now.version, self.now.rows, self.now.schema,
             self.clock(), MODES[type(intent.plan)], _reason(intent.plan), mark=self.dataset.mark)
-        with restoring(self.dataset):
+        with undoing(self.dataset.restore):
             self.dataset.prepare()
             self._record(begun)
             landed = self._transmit(intent.plan)
@@ -211,7 +211,7 @@ class _Refresh:
         else:
             rows = self.versions().changed(last.version, self.now.version, self.names, self.spec.key)
         execution = self.dataset.begin(method)
-        with aborting(execution):
+        with undoing(execution.abort):
             sent = self._upload(execution, rows)
             seconds = self._timed(execution.commit)
         return _Landed(sent, execution.id, seconds)
@@ -222,7 +222,7 @@ class _Refresh:
             restatement.drop(name)
         for name in plan.restate:
             execution = restatement.division(name)
-            with aborting(execution):
+            with undoing(execution.abort):
                 sent += self._upload(execution, self.versions().division(self.now.version, self.names, by, name))
                 execution.commit()
         return _Landed(sent, restatement.id, self._timed(restatement.commit))
